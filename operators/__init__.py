@@ -1,0 +1,1 @@
+"""The work itself: plain Python that a Ray worker, a notebook or a Prefect task can call. No Prefect here."""

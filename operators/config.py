@@ -1,0 +1,280 @@
+"""The configuration of a search: one set of models for the YAML file, the command line and the UI's form."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from operators.errors import ConfigError
+from operators.strategist.space import Team
+
+
+class Settings(BaseModel):
+    """Base of all: frozen, and an unknown key is an error (a typo must not be ignored)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(Settings):
+    """What is processed, and what the tuned models are asked."""
+
+    input: str = Field(description="File or saved `datasets` directory; local path or s3:// URL")
+    format: Literal["auto", "messages", "sharegpt", "alpaca", "prompt_completion", "question_answer"] = "auto"
+    columns: dict[str, str] = Field({}, description="Schema field -> column, where names differ")
+    evaluation: str | None = Field(
+        None, description="Clean held-out file; without it, questions are held out of the input"
+    )
+    judge_questions: int = Field(100, ge=8, description="Questions that score the trials")
+    sealed_questions: int = Field(150, ge=8, description="Questions opened once, for the verdict")
+    search_questions: int = Field(48, ge=8, description="Development questions that selection may aim at")
+    task: str = Field("", max_length=2000, description="What the model is for, in the owner's words")
+
+
+class Sampling(Settings):
+    """Distribution-preserving sample on which strategies are compared."""
+
+    method: Literal["herding", "kmeans", "uniform"] = "herding"
+    fraction: float = Field(0.2, gt=0, le=1)
+    minimum: int = Field(200, ge=1, description="Rows at least, where the set has them")
+
+
+class Targeting(Settings):
+    """The classifier that flags low-quality records."""
+
+    enabled: bool = True
+    label_column: str | None = Field(None, description="Column with true labels (1 or true = low quality)")
+    precision: float = Field(0.8, gt=0, lt=1, description="Expected precision among flagged records")
+
+
+class LoRA(Settings):
+    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685)."""
+
+    rank: int = Field(8, ge=1)
+    alpha: int = Field(16, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    last_layers: int | None = Field(None, ge=1, description="Adapt only the last N layers; None: all")
+
+
+class Training(Settings):
+    """How every strategy's data is fine-tuned: the same optimizer steps for all, so that only data differ."""
+
+    model: str = "smollm2-135m-instruct"
+    lora: LoRA = LoRA()
+    steps: int = Field(60, ge=1)
+    batch_size: int = Field(8, ge=1)
+    learning_rate: float = Field(2e-4, gt=0)
+    warmup_ratio: float = Field(0.1, ge=0, le=1)
+    max_length: int = Field(512, ge=16, description="Tokens; longer conversations are cut at the end")
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    seed: int = 0
+    num_cpus: float = Field(1, ge=0)
+    num_gpus: float = Field(0, ge=0)
+
+
+class Judging(Settings):
+    """How a trial's answers are compared with the baseline's."""
+
+    method: Literal["reference", "pairwise"] = "reference"
+    tie_margin: float = Field(
+        0.002, ge=0, description="Reference: nats per token below which a question is a tie"
+    )
+    criteria: tuple[str, ...] = ("accuracy", "safety", "fluency", "concision")
+    max_answer_tokens: int = Field(128, ge=8)
+    bootstrap: int = Field(2000, ge=100, description="Resamples for the intervals")
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+
+
+class Endpoint(Settings):
+    """A server of the Anthropic Messages API: hosted Claude, or vLLM. `managed` starts vLLM on this machine."""
+
+    model: str = "smollm2-135m-instruct"
+    base_url: str | None = Field(None, description="None: https://api.anthropic.com, or the managed server")
+    api_key_env: str = Field("ANTHROPIC_API_KEY", description="Environment variable with the key")
+    managed: bool = Field(False, description="Start and stop vLLM for this model here")
+    concurrency: int = Field(16, ge=1)
+    timeout: float = Field(120, gt=0, description="Seconds a request may take")
+    retries: int = Field(4, ge=0)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether requests stay on this machine or a private network (by host name alone, no look-up)."""
+        if self.managed:
+            return True
+        host = urlsplit(self.base_url or "https://api.anthropic.com").hostname or ""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            # Single-label names and these suffixes never resolve on the public internet.
+            return "." not in host or host.endswith((".local", ".internal", ".svc", ".cluster.local", ".lan"))
+        return address.is_private or address.is_loopback
+
+
+class Endpoints(Settings):
+    """Who answers in which role. `rewriter` and `judge` see records and so must be private."""
+
+    strategist: Endpoint | None = None
+    rewriter: Endpoint | None = None
+    judge: Endpoint | None = None
+    i_allow_records_to_leave_for: tuple[Literal["rewriter", "judge"], ...] = Field(
+        (), description="Roles whose external endpoint the owner accepts, in so many words"
+    )
+
+    @model_validator(mode="after")
+    def _records_stay(self) -> Self:
+        for role in ("rewriter", "judge"):
+            endpoint: Endpoint | None = getattr(self, role)
+            if endpoint and not endpoint.is_private and role not in self.i_allow_records_to_leave_for:
+                raise ValueError(
+                    f"endpoints.{role} would send records to "
+                    f"{urlsplit(endpoint.base_url or 'https://api.anthropic.com').hostname}, outside this network; "
+                    f"use a private server, or add {role!r} to endpoints.i_allow_records_to_leave_for"
+                )
+        return self
+
+
+class Strategist(Settings):
+    """Who proposes strategies."""
+
+    kind: Literal["auto", "claude", "optuna", "random", "exhaustive"] = Field(
+        "auto", description="auto: claude where a strategist endpoint is configured, else optuna"
+    )
+    max_tokens: int = Field(1024, ge=64)
+
+
+class Budget(Settings):
+    """When the search stops at the latest."""
+
+    rounds: int = Field(5, ge=1)
+    trials_per_round: int = Field(4, ge=1, le=64)
+    trials: int = Field(20, ge=1)
+    minutes: float | None = Field(None, gt=0)
+    tokens: int | None = Field(None, ge=0, description="LLM tokens, in and out, all roles")
+
+
+class Step(Settings):
+    """One operator of a team's chain."""
+
+    name: str
+    params: dict[str, Any] = {}
+
+
+DEFAULT_CHAINS: dict[Team, tuple[Step, ...]] = {
+    Team.CLEANING: (
+        Step(name="fix_text"),
+        Step(name="strip_markup"),
+        Step(name="mask_contacts"),
+        Step(name="special_characters"),
+        Step(name="length_bounds"),
+        Step(name="repetition"),
+        Step(name="answer_mismatch"),
+        Step(name="near_duplicates"),
+    ),
+    Team.GENERATION: (Step(name="fill_question"), Step(name="fill_answer"), Step(name="new_pairs")),
+    Team.OPTIMIZATION: (Step(name="rewrite_question"), Step(name="rewrite_answer")),
+    Team.SELECTION: (Step(name="nearest_to_development"),),
+}
+
+
+class Cluster(Settings):
+    """Where Ray runs."""
+
+    address: str | None = Field(None, description="None: a local Ray on this machine; else ray:// or host:port")
+    num_cpus: int | None = Field(None, ge=1, description="Local Ray only; None: all cores")
+
+
+class SearchConfig(Settings):
+    """Everything a search depends on."""
+
+    name: str = Field("search", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+    data: Data
+    store: str = Field(".autodp/store", description="Content store: path or s3:// URL")
+    output: str = Field("runs", description="Results go to <output>/<name>/: path or s3:// URL")
+    seed: int = 0
+    sampling: Sampling = Sampling()
+    targeting: Targeting = Targeting()
+    teams: dict[Team, tuple[Step, ...]] = Field(DEFAULT_CHAINS, description="Operators of each team, in order")
+    training: Training = Training()
+    judging: Judging = Judging()
+    strategist: Strategist = Strategist()
+    endpoints: Endpoints = Endpoints()
+    budget: Budget = Budget()
+    cluster: Cluster = Cluster()
+
+    @field_validator("teams")
+    @classmethod
+    def _all_teams(cls, value: dict[Team, tuple[Step, ...]]) -> dict[Team, tuple[Step, ...]]:
+        return {**DEFAULT_CHAINS, **value}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.strategist.kind == "claude" and self.endpoints.strategist is None:
+            raise ValueError("strategist.kind is claude, so endpoints.strategist must be set")
+        if self.judging.method == "pairwise" and self.endpoints.judge is None:
+            raise ValueError("judging.method is pairwise, so endpoints.judge must be set")
+        return self
+
+    @property
+    def strategist_kind(self) -> str:
+        """The strategist in force."""
+        if self.strategist.kind != "auto":
+            return self.strategist.kind
+        return "claude" if self.endpoints.strategist else "optuna"
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> SearchConfig:
+    """Reads a YAML file, then applies `a.b=value` overrides (values are YAML).
+
+    `${NAME}` in the file stands for an environment variable. Raises ConfigError naming the file, the key and
+    what is expected.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{file}: cannot be read ({type(e).__name__}); give a YAML file") from None
+    try:
+        values = yaml.safe_load(re.sub(r"\$\{(\w+)\}", lambda m: _environment(m[1], file), text)) or {}
+    except yaml.YAMLError as e:
+        mark = getattr(e, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{file}: not valid YAML{place}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: expected keys and values at the top, found a {type(values).__name__}")
+    for item in overrides or []:
+        _override(values, item)
+    return parse(values, str(file))
+
+
+def parse(values: dict[str, Any], source: str) -> SearchConfig:
+    """Builds the configuration. Raises ConfigError with every wrong key and what it should be."""
+    try:
+        return SearchConfig.model_validate(values)
+    except ValidationError as e:
+        wrong = "; ".join(f"{'.'.join(map(str, x['loc'])) or 'config'}: {x['msg']}" for x in e.errors())
+        raise ConfigError(f"{source}: {wrong}") from None
+
+
+def _environment(name: str, file: Path) -> str:
+    if name not in os.environ:
+        raise ConfigError(f"{file}: the environment variable {name} is not set")
+    return os.environ[name]
+
+
+def _override(values: dict[str, Any], item: str) -> None:
+    key, sep, value = item.partition("=")
+    if not sep or not key:
+        raise ConfigError(f"--set {item!r}: expected a.b=value")
+    *parents, last = key.split(".")
+    place = values
+    for name in parents:
+        place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            raise ConfigError(f"--set {item!r}: {name} holds a value, not keys")
+    place[last] = yaml.safe_load(value)

@@ -1,0 +1,144 @@
+"""Content-addressed store on a local directory or any fsspec file system (`s3://bucket/prefix`).
+
+Objects are named by the SHA-256 of their bytes, so writing twice is harmless and a reference stays valid when
+the store is moved or reached from another machine. References hold digests and counts, never a location.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import tarfile
+import tempfile
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from operators.data.records import Record, training_digest
+from operators.digest import sha256_bytes
+from operators.errors import DataError
+
+
+class DatasetRef(BaseModel):
+    """A stored set of records. `sha256` is of the stored bytes, `training_sha256` of what a model would train
+    on (see `records.training_digest`); `rows` and `flagged` are counts."""
+
+    model_config = ConfigDict(frozen=True)
+    sha256: str
+    training_sha256: str
+    rows: int
+    flagged: int
+
+
+class BlobRef(BaseModel):
+    """A stored file or packed directory (an adapter, a matrix). `size` in bytes."""
+
+    model_config = ConfigDict(frozen=True)
+    sha256: str
+    size: int
+
+
+class Store:
+    """Reads and writes objects below `root`, a path or a URL that fsspec understands."""
+
+    def __init__(self, root: str) -> None:
+        import fsspec
+
+        # A bare path is made absolute: Ray workers run in other directories.
+        self.root = root if "://" in root else str(Path(root).expanduser().resolve())
+        self.fs, self._base = fsspec.core.url_to_fs(self.root)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether objects are plain files of this machine."""
+        return "file" in (self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,))
+
+    def path(self, sha256: str) -> str:
+        """Where the object with this digest lies, as the file system names it."""
+        return f"{self._base}/objects/{sha256[:2]}/{sha256}"
+
+    def put_bytes(self, data: bytes) -> BlobRef:
+        """Stores `data` once. A reader never sees a half-written object."""
+        ref = BlobRef(sha256=sha256_bytes(data), size=len(data))
+        target = self.path(ref.sha256)
+        if self.fs.exists(target):
+            return ref
+        if self.is_local:
+            # Rename is atomic only within one file system, so the temporary file lies beside its target.
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            partial = f"{target}.{uuid.uuid4().hex}.part"
+            with open(partial, "wb") as f:  # noqa: PTH123 - same call shape as the remote branch
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            Path(partial).replace(target)
+        else:
+            self.fs.pipe_file(target, data)  # one PUT: object stores show an object only when complete
+        return ref
+
+    def get_bytes(self, sha256: str) -> bytes:
+        """The object's bytes. Raises DataError where it is missing or damaged."""
+        try:
+            data = bytes(self.fs.cat_file(self.path(sha256)))
+        except FileNotFoundError:
+            raise DataError(
+                f"object {sha256[:12]} is not in the store {self.root}: it was removed, or belongs to another "
+                "store; delete the store's results/ folder to compute it again"
+            ) from None
+        if sha256_bytes(data) != sha256:
+            raise DataError(f"object {sha256[:12]} in the store {self.root} is damaged: delete it and run again")
+        return data
+
+    def put_records(self, records: Iterable[Record]) -> DatasetRef:
+        """Stores records as JSON lines."""
+        rows = list(records)
+        blob = self.put_bytes("".join(r.to_json() + "\n" for r in rows).encode("utf-8", "surrogatepass"))
+        return DatasetRef(
+            sha256=blob.sha256,
+            training_sha256=training_digest(rows),
+            rows=len(rows),
+            flagged=sum(r.flagged is not False for r in rows),
+        )
+
+    def get_records(self, ref: DatasetRef) -> list[Record]:
+        """The records in the order they were stored."""
+        return [Record.from_json(line) for line in self.get_bytes(ref.sha256).splitlines()]
+
+    def put_directory(self, folder: Path) -> BlobRef:
+        """Packs a directory's files (uncompressed tar with fixed metadata: equal files give equal bytes)."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+                info = tarfile.TarInfo(str(file.relative_to(folder)))
+                info.size = file.stat().st_size
+                with file.open("rb") as f:
+                    tar.addfile(info, f)
+        return self.put_bytes(buffer.getvalue())
+
+    def get_directory(self, ref: BlobRef, cache: Path | None = None) -> Path:
+        """Unpacks a directory once into a local cache named by its digest, and returns its path."""
+        target = (cache or default_cache()) / "unpacked" / ref.sha256
+        if target.exists():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
+        with tarfile.open(fileobj=io.BytesIO(self.get_bytes(ref.sha256))) as tar:
+            tar.extractall(partial, filter="data")
+        try:
+            partial.rename(target)
+        except OSError:  # another process was first; its copy is the same
+            if not target.exists():
+                raise
+        return target
+
+
+@functools.cache
+def default_cache() -> Path:
+    """Local cache of this machine (models, unpacked objects): $AUTODP_CACHE or `.autodp/cache` under the
+    working directory the first call was made from; workers inherit it through the environment."""
+    root = Path(os.environ.get("AUTODP_CACHE", ".autodp/cache")).expanduser().resolve()
+    os.environ["AUTODP_CACHE"] = str(root)
+    return root

@@ -1,0 +1,1 @@
+"""Thin Prefect tasks: how a step is cached, retried and seen."""
