@@ -1,0 +1,158 @@
+"""Sentence embeddings, computed once per distinct text and kept in this machine's cache."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from operators.data.store import default_cache
+from operators.digest import digest, sha256_bytes
+from operators.errors import ConfigError, without_text
+from operators.models import MINILM, local_path, model_digest
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+log = logging.getLogger(__name__)
+
+MAX_TOKENS = 128
+"""Longest input the model reads: the length all-MiniLM was trained with. The rest of a text is ignored."""
+MAX_CHARACTERS = 4096
+"""Cut before tokenizing: a record of many megabytes must not cost minutes for 128 tokens of it."""
+_CHUNK = 1024
+_BATCH = 32
+
+Progress = Callable[[str, int, int], None]
+
+
+def embed(texts: Sequence[str], model: str = MINILM, *, progress: Progress | None = None) -> np.ndarray:
+    """Embeddings of `texts`: float32 of shape (n, d), rows of unit length.
+
+    `model` is a name or directory, as `operators.models.local_path` takes it. Equal texts are embedded once;
+    vectors are kept as float16 in a file that threads and processes may share, and what is computed now is
+    rounded the same way, so that a warm and a cold cache agree. An empty text gets the model's vector of an
+    empty sentence. `progress` is called as progress("embedding", done, total), in distinct texts.
+
+    Raises ConfigError where the model is missing or is no embedding model.
+    """
+    # Lone surrogates have no UTF-8 form and would stop the tokenizer.
+    cut = [t[:MAX_CHARACTERS].encode("utf-8", "replace").decode() for t in texts]
+    identity = digest("embedding", 1, model_digest(model), MAX_TOKENS)
+    rows = {t: _key(identity, t) for t in cut}
+    vectors: dict[bytes, np.ndarray] = {}
+    cache = _Cache(default_cache() / "embeddings.sqlite")
+    vectors.update(cache.get(rows.values()))
+    # Alike lengths in one batch waste no padding; the text itself breaks ties, so input order is irrelevant.
+    missing = sorted((t for t, k in rows.items() if k not in vectors), key=lambda t: (len(t), t))
+    for start in range(0, len(missing), _CHUNK):
+        if progress:
+            progress("embedding", len(rows) - len(missing) + start, len(rows))
+        chunk = missing[start : start + _CHUNK]
+        fresh = {rows[t]: v for t, v in zip(chunk, _encode(chunk, model), strict=True)}
+        cache.put(fresh)
+        vectors.update(fresh)
+    if progress:
+        progress("embedding", len(rows), len(rows))
+    if not cut:
+        return np.empty((0, _load(model).get_embedding_dimension() or 0), np.float32)
+    found = np.stack([vectors[rows[t]] for t in cut]).astype(np.float32)
+    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    return found
+
+
+def _key(identity: str, text: str) -> bytes:
+    return bytes.fromhex(sha256_bytes(f"{identity}\n{text}".encode()))
+
+
+def _encode(texts: list[str], model: str) -> np.ndarray:
+    """Unit vectors as float16, shape (n, d)."""
+    try:
+        found = _load(model).encode(
+            texts,
+            batch_size=_BATCH,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+    except Exception as e:
+        raise without_text(e) from None  # a tokenizer's message may quote the text
+    return np.asarray(found, np.float16)
+
+
+_loading = threading.Lock()
+
+
+def _load(model: str) -> SentenceTransformer:
+    with _loading:  # two threads that both find the model missing would both load it
+        return _load_once(model)
+
+
+@functools.cache
+def _load_once(model: str) -> SentenceTransformer:
+    path = local_path(model)
+    if not (path / "modules.json").exists():
+        raise ConfigError(
+            f"embedding model {model!r}: no modules.json there; give a sentence-transformers directory"
+        )
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    loaded = SentenceTransformer(str(path), local_files_only=True)
+    loaded.max_seq_length = min(loaded.max_seq_length or MAX_TOKENS, MAX_TOKENS)
+    return loaded
+
+
+class _Cache:
+    """Vectors by key in one SQLite file. A cache that cannot be used costs time, never a result."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def _open(self) -> closing[sqlite3.Connection]:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.file, timeout=60)
+        connection.execute("PRAGMA journal_mode=WAL")  # readers and one writer do not wait for each other
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID"
+        )
+        return closing(connection)
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
+        """The vectors that are there, float16 of shape (d,)."""
+        wanted = list(keys)
+        found: dict[bytes, np.ndarray] = {}
+        try:
+            with self._open() as connection:
+                for start in range(0, len(wanted), 500):
+                    part = wanted[start : start + 500]
+                    marks = ",".join("?" * len(part))
+                    for key, value in connection.execute(
+                        f"SELECT key, value FROM vectors WHERE key IN ({marks})", part
+                    ):
+                        found[key] = np.frombuffer(value, np.float16)
+        except sqlite3.Error as e:
+            log.warning(
+                "embedding cache %s cannot be read (%s): embedding again", self.file, type(e).__name__
+            )
+        return found
+
+    def put(self, vectors: dict[bytes, np.ndarray]) -> None:
+        """Adds vectors; those already there stay."""
+        try:
+            with self._open() as connection, connection:
+                connection.executemany(
+                    "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
+                    [(k, v.tobytes()) for k, v in vectors.items()],
+                )
+        except sqlite3.Error as e:
+            log.warning("embedding cache %s cannot be written (%s)", self.file, type(e).__name__)
