@@ -177,5 +177,5 @@ CORRUPTIONS: dict[str, tuple[Corruption, float]] = {
     "missing_answer": (missing_answer, 0.04),
     "missing_question": (missing_question, 0.04),
 }
-"""Kind -> function and share of the corrupted records. Most weight lies on faults of the answer's words: a model
+"""Kind -> function and share of the corrupted records. Most weight lies on faults of the answer: a model
 learns these, and they make one tuned on the whole set worse than one tuned on its clean half."""

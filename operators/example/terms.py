@@ -13,7 +13,7 @@ from operators.errors import ConfigError
 WORDS = (8, 60)
 """Bounds on the words of a definition: short enough to train on quickly, long enough to learn from."""
 ALIKE = 0.6
-"""Two definitions whose word sets overlap more than this (Jaccard) do not both enter the set: the ontology has
+"""Two definitions whose word sets overlap more than this (Jaccard) do not both enter the set: the source has
 families, such as one finding on each finger, and the set's only near-duplicates must be the planted ones."""
 
 
