@@ -6,7 +6,7 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -82,9 +82,7 @@ class Judging(Settings):
     """How a trial's answers are compared with the baseline's."""
 
     method: Literal["reference", "pairwise"] = "reference"
-    tie_margin: float = Field(
-        0.002, ge=0, description="Reference: nats per token below which a question is a tie"
-    )
+    tie_margin: float = Field(0.002, ge=0, description="Reference: nats per token below which a question is a tie")
     criteria: tuple[str, ...] = ("accuracy", "safety", "fluency", "concision")
     max_answer_tokens: int = Field(128, ge=8)
     bootstrap: int = Field(2000, ge=100, description="Resamples for the intervals")
@@ -248,14 +246,17 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> SearchC
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: expected keys and values at the top, found a {type(values).__name__}")
     for item in overrides or []:
-        _override(values, item)
-    return parse(values, str(file))
+        override(values, item)
+    return parse(SearchConfig, values, str(file))
 
 
-def parse(values: dict[str, Any], source: str) -> SearchConfig:
-    """Builds the configuration. Raises ConfigError with every wrong key and what it should be."""
+S = TypeVar("S", bound=Settings)
+
+
+def parse(model: type[S], values: dict[str, Any], source: str) -> S:
+    """Builds settings. Raises ConfigError with every wrong key and what it should be."""
     try:
-        return SearchConfig.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as e:
         wrong = "; ".join(f"{'.'.join(map(str, x['loc'])) or 'config'}: {x['msg']}" for x in e.errors())
         raise ConfigError(f"{source}: {wrong}") from None
@@ -267,7 +268,8 @@ def _environment(name: str, file: Path) -> str:
     return os.environ[name]
 
 
-def _override(values: dict[str, Any], item: str) -> None:
+def override(values: dict[str, Any], item: str) -> None:
+    """Sets one `a.b=value` in nested keys. Raises ConfigError where it is not of that form."""
     key, sep, value = item.partition("=")
     if not sep or not key:
         raise ConfigError(f"--set {item!r}: expected a.b=value")

@@ -32,6 +32,10 @@ class JobError(AutoDPError, RuntimeError):
     a library's message may quote the record it stumbled over."""
 
 
+class WorkerDied(JobError):
+    """The process or machine that ran a job is gone. Trying again may help."""
+
+
 def without_text(error: BaseException) -> AutoDPError:
     """The same failure with nothing in it that could quote a record.
 

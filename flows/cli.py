@@ -1,0 +1,125 @@
+"""The command line: `autodp`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from operators.config import load_config
+from operators.errors import AutoDPError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Finds by itself which data processing makes a fine-tuned model better, and proves it.",
+)
+err = Console(stderr=True)
+
+
+@app.command()
+def search(
+    config: Annotated[Path, typer.Argument(help="YAML file; see examples/")],
+    name: Annotated[str | None, typer.Option(help="Name of the run and of its folder")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="a.b=value; may be repeated")] = None,
+) -> None:
+    """Find the best processing for a data set."""
+    settings = load_config(config, [*(set_ or []), *([f"name={name}"] if name else [])])
+    with _running():
+        from flows.search import search as flow
+        from operators.report import console_leaderboard
+
+        result = flow(settings)
+    out = Console()
+    out.print(console_leaderboard(result.trials))
+    work = result.work
+    out.print(
+        f"team runs {work.team_runs_executed} of {work.team_runs_requested} requested, "
+        f"fine-tunes {work.fine_tunes_executed} of {work.fine_tunes_requested}, "
+        f"LLM requests {work.llm_requests} (+{work.llm_cache_hits} cached), "
+        f"{result.seconds['total']:.0f} s",
+        highlight=False,
+    )
+    out.print(f"[bold]{result.verdict.reason}[/bold]", highlight=False)
+    out.print(f"Report, recipe and processed set: {Path(settings.output) / settings.name}", highlight=False)
+
+
+@app.command()
+def process(
+    recipe: Annotated[str, typer.Argument(help="recipe.yaml of a search; path or s3:// URL")],
+    input: Annotated[str, typer.Argument(help="Data set to process; path or s3:// URL")],
+    output: Annotated[str, typer.Argument(help="File to write")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="a.b=value; may be repeated")] = None,
+) -> None:
+    """Replay a recipe on a data set, without a search."""
+    from operators.config import override, parse
+
+    values: dict[str, Any] = {"recipe": recipe, "input": input, "output": output}
+    for item in set_ or []:
+        override(values, item)
+    with _running():
+        from flows.process import ProcessConfig, process_dataset
+
+        result = process_dataset(parse(ProcessConfig, values, "autodp process"))
+    Console().print(
+        f"{result.rows_in} records in, {result.rows_out} out, {result.quarantined} quarantined: {result.output}",
+        highlight=False,
+    )
+
+
+@app.command("operators")
+def list_operators() -> None:
+    """List the operators with their parameters."""
+    from operators.teams.registry import operators
+
+    table = Table("team", "operator", "parameters", "what it does", show_lines=True)
+    for cls in sorted(operators().values(), key=lambda c: (list(type(c.team)).index(c.team), c.name)):
+        fields = "\n".join(f"{n} = {f.default!r}" for n, f in cls.params_type.model_fields.items())
+        table.add_row(cls.team, cls.name, fields, (cls.__doc__ or "").split("\n\n")[0].replace("\n", " "))
+    Console().print(table)
+
+
+@app.command()
+def example(
+    directory: Annotated[Path, typer.Argument(help="Where to write the built-in example set")],
+    rows: Annotated[int, typer.Option(help="Training records")] = 1200,
+    seed: Annotated[int, typer.Option(help="Seed of the corruption")] = 7,
+) -> None:
+    """Write the built-in example set: medical terms and definitions, half of them corrupted."""
+    from operators.example import build_example
+
+    build_example(directory, rows, seed)
+    Console().print(f"wrote the example set to {directory}", highlight=False)
+
+
+def _running():  # type: ignore[no-untyped-def]  # Prefect's import costs seconds, so it is not made for --help
+    """A run under the command line: our progress instead of Prefect's console log (its server keeps the log)."""
+    from flows.console import console_progress
+
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        logger = logging.getLogger(name)
+        for handler in list(logger.handlers):
+            if "Console" in type(handler).__name__:
+                logger.removeHandler(handler)
+    return console_progress(err)
+
+
+def main() -> None:
+    """Entry point. An expected failure is one sentence and exit code 1; anything else keeps its traceback."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    try:
+        app()
+    except AutoDPError as e:
+        err.print(f"[red]error:[/red] {e}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

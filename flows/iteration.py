@@ -1,0 +1,170 @@
+"""One round of the search: propose, process as a prefix tree, fine-tune in parallel, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.futures import PrefectFuture
+from pydantic import BaseModel, ConfigDict
+
+from flows.plan import Plan
+from operators.data.store import DatasetRef
+from operators.report import leaderboard
+from operators.results import Comparison, LLMUsage, TeamRun, Trial, Work
+from operators.strategist.base import Proposal
+from operators.strategist.space import Strategy, label, prefixes
+from operators.strategist.view import AgentView
+from operators.training.lora import FineTune
+from tasks.durable import in_store, was_executed
+from tasks.judging import judge
+from tasks.processing import apply_team
+from tasks.progress import say
+from tasks.proposing import propose
+from tasks.training import fine_tune
+
+
+class Round(BaseModel):
+    """What a round decided, tried and cost."""
+
+    model_config = ConfigDict(frozen=True)
+    proposal: Proposal
+    trials: list[Trial] = []
+    tuned: list[FineTune] = []
+    """Of each trial, in their order."""
+    baseline: FineTune | None = None
+    work: Work = Work()
+
+
+@flow(name="search-iteration", flow_run_name="round {number}", validate_parameters=False)
+def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: Sequence[Trial]) -> Round:
+    """Tries up to `k` new strategies against the baseline.
+
+    The baseline is trained beside the first round's strategies; later rounds find it in the store.
+    """
+    asked = in_store(propose, plan.runtime.store, f"round {number} - propose").submit(view, k, plan.config)
+    proposed = asked.result()
+    proposal = proposed.proposal
+    usage = proposed.usage if was_executed(asked) else LLMUsage()
+    if proposal.decision != "continue":
+        return Round(proposal=proposal, work=llm_work(usage))
+    say(f"round {number}: {proposal.source} proposes {', '.join(map(label, proposal.strategies))}")
+
+    baseline = _fine_tune(plan.sample, plan, "baseline - fine-tune")
+    tree = process(proposal.strategies, plan, f"round {number}")
+    tuned = {s: _fine_tune(tree[s], plan, f"round {number} - fine-tune {label(s)}") for s in proposal.strategies}
+    judged = {
+        s: in_store(judge, plan.runtime.store, f"round {number} - judge {label(s)}").submit(
+            tuned[s],
+            baseline,
+            plan.splits.judge,
+            plan.config.judging,
+            plan.config.data.task,
+            plan.config.seed,
+            plan.runtime,
+        )
+        for s in proposal.strategies
+    }
+    trials = []
+    claimed: set[Strategy] = set()
+    for s in proposal.strategies:
+        trials.append(_trial(number, s, tree, tuned[s], judged[s].result(), claimed))
+        claimed.update(prefixes(s))
+        say(f"round {number}: {label(s)} scores {trials[-1].comparison.score:+.2f}")
+    create_markdown_artifact(
+        leaderboard([*history, *trials]), key="leaderboard", description=f"Trials after round {number}"
+    )
+    return Round(
+        proposal=proposal,
+        trials=trials,
+        tuned=[tuned[s].result() for s in proposal.strategies],
+        baseline=baseline.result(),
+        work=_work(
+            proposal.strategies,
+            list(tree.values()),
+            [*tuned.values(), *([baseline] if number == 1 else [])],
+            usage,
+        ),
+    )
+
+
+def process(strategies: Sequence[Strategy], plan: Plan, when: str) -> dict[Strategy, PrefectFuture[TeamRun]]:
+    """Submits every distinct prefix of the strategies once, each after the prefix it extends."""
+    tree: dict[Strategy, PrefectFuture[TeamRun]] = {}
+    for prefix in sorted({p for s in strategies for p in prefixes(s)}, key=lambda p: (len(p), p)):
+        team = prefix[-1]
+        source = tree[prefix[:-1]] if len(prefix) > 1 else plan.sample
+        tree[prefix] = in_store(apply_team, plan.runtime.store, f"{when} - {label(prefix)}").submit(
+            team, plan.chains[team], source, plan.context, plan.runtime
+        )
+    return tree
+
+
+def _fine_tune(source: DatasetRef | PrefectFuture[TeamRun], plan: Plan, run_name: str) -> PrefectFuture[FineTune]:
+    return in_store(fine_tune, plan.runtime.store, run_name).submit(
+        source,  # type: ignore[arg-type]  # Prefect resolves futures among arguments
+        plan.splits.judge,
+        plan.config.training,
+        plan.model_sha256,
+        plan.answer_tokens,
+        plan.runtime,
+    )
+
+
+def _trial(
+    number: int,
+    strategy: Strategy,
+    tree: dict[Strategy, PrefectFuture[TeamRun]],
+    tuned: PrefectFuture[FineTune],
+    comparison: Comparison,
+    claimed: set[Strategy],
+) -> Trial:
+    runs = [tree[p].result() for p in prefixes(strategy)]
+    reused = [p in claimed or not was_executed(tree[p]) for p in prefixes(strategy)]
+    trained = was_executed(tuned)
+    result = tuned.result()
+    return Trial(
+        round=number,
+        strategy=strategy,
+        comparison=comparison,
+        rows=runs[-1].dataset.rows,
+        steps=result.steps,
+        reports=[r.reports for r in runs],
+        reused_teams=next((i for i, seen in enumerate(reused) if not seen), len(reused)),
+        trained=trained,
+        seconds=round(
+            sum(r.seconds for r, seen in zip(runs, reused, strict=True) if not seen)
+            + (result.seconds if trained else 0.0),
+            2,
+        ),
+    )
+
+
+def _work(
+    strategies: Sequence[Strategy],
+    team_runs: list[PrefectFuture[TeamRun]],
+    fine_tunes: list[PrefectFuture[FineTune]],
+    usage: LLMUsage,
+) -> Work:
+    ran = [f for f in team_runs if was_executed(f)]
+    for future in ran:
+        usage += future.result().usage
+    return llm_work(usage).model_copy(
+        update={
+            "team_runs_requested": sum(len(s) for s in strategies),
+            "team_runs_executed": len(ran),
+            "fine_tunes_requested": len(fine_tunes),
+            "fine_tunes_executed": sum(map(was_executed, fine_tunes)),
+        }
+    )
+
+
+def llm_work(usage: LLMUsage) -> Work:
+    """The model requests of something, as work."""
+    return Work(
+        llm_requests=usage.requests,
+        llm_cache_hits=usage.cache_hits,
+        llm_input_tokens=usage.input_tokens,
+        llm_output_tokens=usage.output_tokens,
+    )

@@ -1,0 +1,107 @@
+"""From a file to everything the rounds need: loaded, embedded, flagged, split, sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from pydantic import BaseModel, ConfigDict
+
+from flows.plan import Plan
+from operators.config import Data, SearchConfig
+from operators.fidelity import Fidelity
+from operators.models import MINILM, model_digest
+from operators.processing import TeamContext
+from operators.results import DataCounts
+from operators.strategist.space import Team
+from tasks.durable import in_store, was_executed
+from tasks.loading import Loaded, fingerprint_input, load_records
+from tasks.processing import chain_specs, warm_up
+from tasks.progress import say
+from tasks.runtime import Runtime
+from tasks.sampling import draw_sample, split_questions
+from tasks.scoring import embed, flag_low_quality
+
+Stage = Callable[[str], AbstractContextManager[None]]
+
+
+class Prepared(BaseModel):
+    """The plan, and what is told about the data on the way."""
+
+    model_config = ConfigDict(frozen=True)
+    plan: Plan
+    loaded: Loaded
+    counts: DataCounts
+    fidelity: Fidelity
+
+
+def prepare(config: SearchConfig, stage: Stage) -> Prepared:
+    """Runs the stages before the first round. `stage(name)` times and names each."""
+    # Bad operators or models are found before any work is done.
+    chains = {team: chain_specs(config.teams[team], team) for team in Team}
+    model_sha256, embedder_sha256 = model_digest(config.training.model), model_digest(MINILM)
+    runtime = Runtime.of(config)
+
+    with stage("load"):
+        loaded = load_input(config.data.input, config.data, config.store)
+        evaluation = (
+            load_input(config.data.evaluation, config.data, config.store).dataset
+            if config.data.evaluation
+            else None
+        )
+        say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
+    dataset = loaded.dataset
+    with stage("embed"):
+        embedding = in_store(embed, config.store).submit(dataset, MINILM, embedder_sha256, runtime)
+        embedding.wait()
+        if was_executed(embedding):
+            warm_up(config.endpoints)  # something is new: a managed server will be needed, and takes a minute
+    with stage("target"):
+        if config.targeting.enabled:
+            dataset = in_store(flag_low_quality, config.store)(
+                dataset, embedding.result(), config.targeting, config.seed, config.store
+            )
+            say(f"{dataset.flagged} records flagged as low quality")
+    with stage("sample"):
+        splits = in_store(split_questions, config.store)(
+            dataset, evaluation, config.data, config.seed, config.store
+        )
+        sample = in_store(draw_sample, config.store)(
+            splits.train, config.sampling, MINILM, embedder_sha256, config.seed, config.store
+        )
+        say(f"{sample.dataset.rows} records sampled, {sample.dataset.flagged} of them flagged")
+
+    context = TeamContext(
+        seed=config.seed,
+        target_model=config.training.model,
+        target_model_sha256=model_sha256,
+        embedder=MINILM,
+        embedder_sha256=embedder_sha256,
+        development=splits.search,
+        held_out=splits.held_out,
+        task=config.data.task,
+    )
+    return Prepared(
+        plan=Plan(
+            config=config,
+            runtime=runtime,
+            splits=splits,
+            sample=sample.dataset,
+            context=context,
+            chains=chains,
+            model_sha256=model_sha256,
+        ),
+        loaded=loaded,
+        counts=DataCounts(
+            rows=loaded.dataset.rows,
+            quarantined=loaded.quarantined,
+            flagged=dataset.flagged if config.targeting.enabled else 0,
+            sampled=sample.dataset.rows,
+        ),
+        fidelity=sample.fidelity,
+    )
+
+
+def load_input(uri: str, data: Data, store: str) -> Loaded:
+    """Loads a file through the cache: read again only when its bytes changed."""
+    return in_store(load_records, store)(uri, fingerprint_input(uri), data, store)

@@ -1,0 +1,148 @@
+"""Replaying a recipe on any data set, without a search."""
+
+from __future__ import annotations
+
+import posixpath
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.prepare import load_input
+from operators.config import Cluster, Data, Endpoint, Endpoints, Settings
+from operators.data.splits import without
+from operators.data.store import DatasetRef, Store
+from operators.data.writers import write
+from operators.errors import ConfigError, DataError
+from operators.models import model_digest
+from operators.processing import TeamContext
+from operators.publishing import Output, read_bytes, read_recipe
+from operators.results import Recipe, RecordsFile, TeamRun
+from tasks.durable import in_store
+from tasks.loading import Loaded
+from tasks.processing import apply_team
+from tasks.progress import say
+from tasks.runtime import Runtime
+from tasks.scoring import embed, flag_low_quality
+
+
+class ProcessConfig(Settings):
+    """What is processed, by which recipe, and where."""
+
+    recipe: str = Field(description="recipe.yaml of a search; path or s3:// URL")
+    input: str = Field(description="Data set to process; path or s3:// URL")
+    output: str = Field(description="File to write; same format as the input")
+    store: str = Field(".autodp/store", description="Content store: path or s3:// URL")
+    data_format: Data = Data(input="")
+    rewriter: Endpoint | None = Field(None, description="Instead of the recipe's rewriter endpoint")
+    i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter outside this network")
+    cluster: Cluster = Cluster()
+
+
+class ProcessResult(BaseModel):
+    """What was done, in counts."""
+
+    model_config = ConfigDict(frozen=True)
+    output: str
+    rows_in: int
+    rows_out: int
+    quarantined: int
+    runs: list[TeamRun]
+
+
+@flow(name="process-dataset", flow_run_name="process {config.input}")
+def process_dataset(config: ProcessConfig) -> ProcessResult:
+    """Applies a recipe's teams in order; the same recipe and input give the same bytes."""
+    recipe = read_recipe(config.recipe)
+    runtime = Runtime(store=config.store, cluster=config.cluster, rewriter=_rewriter(recipe, config))
+    _check_models(recipe)
+    store = Store(config.store)
+    context = TeamContext(
+        seed=recipe.seed,
+        target_model=recipe.target_model,
+        target_model_sha256=recipe.target_model_sha256,
+        embedder=recipe.embedder,
+        embedder_sha256=recipe.embedder_sha256,
+        development=_records_file(recipe.development, config.recipe, store),
+        held_out=_records_file(recipe.evaluation, config.recipe, store),
+        task=recipe.task,
+    )
+    data = config.data_format.model_copy(update={"input": config.input})
+    loaded = load_input(config.input, data, config.store)
+    say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
+    source = _prepared(loaded, recipe, context, runtime, store)
+
+    runs: list[TeamRun] = []
+    for team in recipe.strategy:
+        run = in_store(apply_team, config.store, str(team))(
+            team, recipe.teams[team], runs[-1] if runs else source, context, runtime
+        )
+        say(f"{team}: {run.source.rows} -> {run.dataset.rows} records")
+        runs.append(run)
+    final = runs[-1].dataset if runs else source
+    write(store.get_records(final), config.output, loaded.source)
+    if loaded.quarantine:
+        folder = posixpath.dirname(config.output) or "."
+        name = f"{posixpath.basename(config.output)}.quarantine.jsonl"
+        Output(folder).write(name, store.get_bytes(loaded.quarantine.sha256))
+    reports = [r.model_dump(exclude={"counts"}) for run in runs for r in run.reports]
+    if reports:
+        create_table_artifact(reports, key="processing", description=f"{recipe.name}: rows by operator")
+    return ProcessResult(
+        output=config.output,
+        rows_in=loaded.dataset.rows,
+        rows_out=final.rows,
+        quarantined=loaded.quarantined,
+        runs=runs,
+    )
+
+
+def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Runtime, store: Store) -> DatasetRef:
+    """The loaded records with their quality flags, less those the recipe was judged on: as in the search."""
+    dataset = loaded.dataset
+    if recipe.targeting.enabled:
+        vectors = in_store(embed, runtime.store)(dataset, recipe.embedder, recipe.embedder_sha256, runtime)
+        dataset = in_store(flag_low_quality, runtime.store)(
+            dataset, vectors, recipe.targeting, recipe.seed, runtime.store
+        )
+    if context.held_out is None:
+        return dataset
+    return store.put_records(without(store.get_records(dataset), store.get_records(context.held_out)))
+
+
+def _rewriter(recipe: Recipe, config: ProcessConfig) -> Endpoint | None:
+    endpoint = config.rewriter or recipe.rewriter
+    allowed = ("rewriter",) if config.i_allow_records_to_leave else ()
+    # The same rule as in a search: records stay inside unless the owner says otherwise.
+    try:
+        Endpoints(rewriter=endpoint, i_allow_records_to_leave_for=allowed)  # type: ignore[arg-type]
+    except ValueError:
+        raise ConfigError(
+            "the rewriter endpoint is outside this network; use a private server, or set i_allow_records_to_leave"
+        ) from None
+    return endpoint
+
+
+def _check_models(recipe: Recipe) -> None:
+    for what, model, expected in (
+        ("target_model", recipe.target_model, recipe.target_model_sha256),
+        ("embedder", recipe.embedder, recipe.embedder_sha256),
+    ):
+        if model_digest(model) != expected:
+            raise ConfigError(
+                f"the recipe's {what} {model} has other weights than when it was found: install the same model, "
+                "or search again"
+            )
+
+
+def _records_file(ref: RecordsFile | None, recipe_uri: str, store: Store) -> DatasetRef | None:
+    """Brings a file that lies beside the recipe into the store."""
+    if ref is None:
+        return None
+    from operators.data.records import Record
+
+    uri = posixpath.join(posixpath.dirname(recipe_uri), ref.file)
+    made = store.put_records(Record.from_json(line) for line in read_bytes(uri).splitlines())
+    if made.sha256 != ref.sha256:
+        raise DataError(f"{uri}: is not the file that the recipe was made with (its SHA-256 differs)")
+    return made

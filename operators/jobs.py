@@ -1,0 +1,125 @@
+"""Heavy work on Ray: on this machine or on a cluster, with resources and progress."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from operators.config import Cluster
+from operators.errors import WorkerDied, without_text
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int], None]
+
+_start = threading.Lock()
+
+
+def connect(cluster: Cluster) -> None:
+    """Joins the cluster, or starts a local Ray once per process. Safe to call from several threads."""
+    # Before the first import: Ray reads them then.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    from operators.data.store import default_cache
+
+    with _start:
+        if ray.is_initialized():
+            return
+        # What a worker prints may quote a record, so it stays in Ray's own log files.
+        shared: dict[str, Any] = {
+            "log_to_driver": False,
+            "configure_logging": False,
+            "namespace": "autodp",
+            "runtime_env": {"env_vars": {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1")}},
+        }
+        if cluster.address:
+            ray.init(address=cluster.address, **shared)
+        else:
+            shared["runtime_env"]["env_vars"]["AUTODP_CACHE"] = str(default_cache())
+            ray.init(address="local", num_cpus=cluster.num_cpus, include_dashboard=False, **shared)
+
+
+def run(
+    function: Callable[..., T],
+    /,
+    *args: Any,
+    cluster: Cluster,
+    num_cpus: float = 1,
+    num_gpus: float = 0,
+    progress: Progress | None = None,
+    **kwargs: Any,
+) -> T:
+    """Calls `function(*args, progress=..., **kwargs)` on a Ray worker and returns its result.
+
+    `function` must be importable by workers. A failure comes back as an AutoDPError without any text of a
+    record; a dead worker as WorkerDied, which the caller may retry.
+    """
+    connect(cluster)
+    import ray
+
+    board = _board()
+    key = uuid.uuid4().hex
+    # The same process count for every job: torch in a worker sizes its thread pool by OMP_NUM_THREADS, which
+    # Ray sets from num_cpus.
+    remote = ray.remote(max_retries=0, num_cpus=num_cpus, num_gpus=num_gpus)(_call)
+    task = remote.remote(function, args, kwargs, board, key)
+    try:
+        while not ray.wait([task], timeout=1.0)[0]:
+            if progress and (seen := ray.get(board.read.remote(key))):
+                progress(*seen)
+        outcome = ray.get(task)
+    except ray.exceptions.RayError as e:
+        raise WorkerDied(
+            f"the Ray job {function.__name__} died ({type(e).__name__}): see the logs of Ray on that machine; "
+            "out of memory is the usual cause, lower training.batch_size or raise the resources"
+        ) from None
+    except BaseException:
+        ray.cancel(task, force=True)
+        raise
+    finally:
+        board.forget.remote(key)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome  # type: ignore[no-any-return]
+
+
+def _call(function: Callable[..., Any], args: Any, kwargs: Any, board: Any, key: str) -> Any:
+    """Runs in the worker. A failure is returned, not raised: Ray would attach the whole traceback."""
+
+    def progress(label: str, done: int, total: int) -> None:
+        board.write.remote(key, label, done, total)
+
+    try:
+        return function(*args, progress=progress, **kwargs)
+    except Exception as e:
+        return without_text(e).with_traceback(None)
+
+
+class _Board:
+    """Latest progress of each running job."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, tuple[str, int, int]] = {}
+
+    def write(self, key: str, label: str, done: int, total: int) -> None:
+        self.latest[key] = (label, done, total)
+
+    def read(self, key: str) -> tuple[str, int, int] | None:
+        return self.latest.get(key)
+
+    def forget(self, key: str) -> None:
+        self.latest.pop(key, None)
+
+
+def _board() -> Any:
+    import ray
+
+    # One board a process: a name in the cluster would outlive its owner or collide with another run's.
+    with _start:
+        if not hasattr(_board, "actor"):
+            _board.actor = ray.remote(num_cpus=0)(_Board).remote()  # type: ignore[attr-defined]
+        return _board.actor  # type: ignore[attr-defined]

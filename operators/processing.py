@@ -1,0 +1,92 @@
+"""One team applied to one stored data set: the unit of work that is cached and reused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from operators.config import Endpoint
+from operators.data.store import DatasetRef, Store
+from operators.results import LLMUsage, TeamRun
+from operators.strategist.space import Team
+from operators.teams.base import Context, OperatorSpec
+from operators.teams.registry import rebuild
+
+Progress = Callable[[str, int, int], None]
+
+
+class TeamContext(BaseModel):
+    """Everything besides the input and the operators that a team's output depends on. Part of its cache key."""
+
+    model_config = ConfigDict(frozen=True)
+    seed: int
+    target_model: str
+    target_model_sha256: str
+    embedder: str
+    embedder_sha256: str
+    development: DatasetRef | None = None
+    held_out: DatasetRef | None = None
+    task: str = ""
+
+
+class Rewriter(BaseModel):
+    """How a worker reaches the private rewriter model."""
+
+    model_config = ConfigDict(frozen=True)
+    endpoint: Endpoint
+    base_url: str
+    cache: str | None = None
+    """Directory of the request cache."""
+    token_limit: int | None = None
+
+
+def run_team(
+    team: Team,
+    specs: Sequence[OperatorSpec],
+    source: DatasetRef,
+    context: TeamContext,
+    store_root: str,
+    rewriter: Rewriter | None,
+    *,
+    progress: Progress = lambda _label, _done, _total: None,
+) -> TeamRun:
+    """Runs the team's operators one after the other and stores the result."""
+    start = time.perf_counter()
+    store = Store(store_root)
+    client = None
+    if rewriter is not None:
+        from operators.llm.cache import RequestCache
+        from operators.llm.client import LLMClient
+
+        client = LLMClient(
+            rewriter.endpoint,
+            base_url=rewriter.base_url,
+            cache=RequestCache(rewriter.cache) if rewriter.cache else None,
+            token_limit=rewriter.token_limit,
+        )
+    ctx = Context(
+        seed=context.seed,
+        target_model=context.target_model,
+        embedder=context.embedder,
+        llm=client,
+        development=store.get_records(context.development) if context.development else (),
+        held_out=store.get_records(context.held_out) if context.held_out else (),
+        task=context.task,
+        progress=progress,
+    )
+    records = store.get_records(source)
+    reports = []
+    for operator in rebuild(specs):
+        progress(operator.name, 0, len(records))
+        records, report = operator.run(records, ctx)
+        reports.append(report)
+    return TeamRun(
+        team=team,
+        source=source,
+        dataset=store.put_records(records),
+        reports=reports,
+        usage=client.usage if client else LLMUsage(),
+        seconds=round(time.perf_counter() - start, 3),
+    )

@@ -1,0 +1,64 @@
+"""What a search hands over, written to its output directory."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+import yaml
+
+from operators.data.store import Store
+from operators.errors import DataError
+from operators.results import Recipe
+
+
+class Output:
+    """Files below `<root>`, a path or a URL that fsspec understands. Each is complete or absent."""
+
+    def __init__(self, root: str) -> None:
+        # The store's own writes are atomic on both kinds of file system; here names are chosen, not digests.
+        self.root = Store(root).root
+
+    def uri(self, name: str) -> str:
+        """Where the named file lies."""
+        return posixpath.join(self.root, name)
+
+    def write(self, name: str, data: bytes | str) -> None:
+        """Writes one file atomically."""
+        from operators.data.containers import atomic_file
+
+        with atomic_file(self.uri(name)) as partial:
+            partial.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def read_bytes(uri: str) -> bytes:
+    """A file's bytes, local or remote. Raises DataError where it cannot be read."""
+    import fsspec
+
+    try:
+        with fsspec.open(uri, "rb") as f:
+            return bytes(f.read())
+    except (OSError, ValueError) as e:
+        raise DataError(f"{uri}: cannot be read ({type(e).__name__})") from None
+
+
+def recipe_yaml(recipe: Recipe) -> str:
+    """The recipe as YAML, in the order of its fields."""
+    values: dict[str, Any] = recipe.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def read_recipe(uri: str) -> Recipe:
+    """Reads and checks a recipe. Raises ConfigError naming the file, the key and the fix."""
+    from pydantic import ValidationError
+
+    from operators.errors import ConfigError
+
+    try:
+        values = yaml.safe_load(read_bytes(uri).decode("utf-8"))
+        return Recipe.model_validate(values)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(f"{uri}: not valid YAML") from None
+    except ValidationError as e:
+        wrong = "; ".join(f"{'.'.join(map(str, x['loc'])) or 'recipe'}: {x['msg']}" for x in e.errors())
+        raise ConfigError(f"{uri}: not a usable recipe: {wrong}") from None

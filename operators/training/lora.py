@@ -1,0 +1,234 @@
+"""LoRA fine-tuning of the target model, and its evaluation while it is loaded."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from operators.config import Training
+from operators.data.records import Record, conversation_digest
+from operators.data.store import BlobRef, Store
+from operators.errors import DataError
+from operators.training.likelihood import answer_nll
+from operators.training.tokens import Example, encode, encode_all, load_tokenizer, pad
+
+Progress = Callable[[str, int, int], None]
+
+
+class FineTune(BaseModel):
+    """A trained adapter and what it was measured at. Losses are nats per token; answers lie in the store."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    adapter: BlobRef
+    examples: int
+    steps: int
+    train_loss: float
+    question_nll: list[float]
+    """Per evaluation question, in their order: mean NLL of the held-out answer."""
+    answers: BlobRef | None = None
+    """JSON list of the model's own answers, where they were asked for."""
+    seconds: float
+
+
+def load_model(recipe: Training) -> Any:
+    """The target model in the recipe's precision on the best device of this process."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from operators.models import local_path
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = getattr(torch, recipe.dtype)
+    return AutoModelForCausalLM.from_pretrained(local_path(recipe.model), dtype=dtype).to(device)
+
+
+def fine_tune(
+    records: Sequence[Record],
+    questions: Sequence[Record],
+    recipe: Training,
+    store: Store,
+    *,
+    answer_tokens: int = 0,
+    progress: Progress = lambda _label, _done, _total: None,
+) -> FineTune:
+    """Trains `recipe.steps` optimizer steps on `records` and measures the model on `questions`.
+
+    The order of `records` does not matter: rows are sorted by content before the seeded shuffle. With
+    `answer_tokens` > 0 the tuned model also answers every question, greedily. Raises DataError where no record
+    has anything to learn from.
+    """
+    import torch
+
+    start = time.perf_counter()
+    tokenizer = load_tokenizer(recipe.model)
+    examples = encode_all(sorted(records, key=conversation_digest), tokenizer, recipe.max_length)
+    if not examples:
+        raise DataError(
+            f"none of the {len(records)} records has an answer that fits training.max_length="
+            f"{recipe.max_length} tokens: raise it, or look at what the strategy leaves"
+        )
+    torch.manual_seed(recipe.seed)
+    model = _with_adapter(load_model(recipe), recipe)
+    loss = _train(model, examples, tokenizer, recipe, progress)
+    nll = _evaluate(model, questions, tokenizer, recipe, progress)
+    answers = None
+    if answer_tokens:
+        from operators.training.answers import generate
+
+        texts = generate(model, questions, tokenizer, answer_tokens, progress)
+        answers = store.put_bytes(_json(texts))
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        (Path(folder) / "README.md").unlink(missing_ok=True)  # a model card of boilerplate
+        adapter = store.put_directory(Path(folder))
+    return FineTune(
+        adapter=adapter,
+        examples=len(examples),
+        steps=recipe.steps,
+        train_loss=loss,
+        question_nll=nll,
+        answers=answers,
+        seconds=round(time.perf_counter() - start, 2),
+    )
+
+
+def evaluate(
+    adapter: BlobRef | None,
+    questions: Sequence[Record],
+    recipe: Training,
+    store: Store,
+    *,
+    progress: Progress = lambda _label, _done, _total: None,
+) -> list[float]:
+    """NLL per question of a stored adapter (None: the untuned model), in nats per token."""
+    tokenizer = load_tokenizer(recipe.model)
+    model = load_model(recipe)
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, store.get_directory(adapter))
+    return _evaluate(model, questions, tokenizer, recipe, progress)
+
+
+def _evaluate(
+    model: Any, questions: Sequence[Record], tokenizer: Any, recipe: Training, progress: Progress
+) -> list[float]:
+    examples = [encode(q, tokenizer, recipe.max_length) for q in questions]
+    whole = [e for e in examples if e is not None]
+    if len(whole) < len(examples):
+        raise DataError(
+            f"{len(examples) - len(whole)} of {len(examples)} evaluation questions leave no room for their "
+            f"answer within training.max_length={recipe.max_length}: raise it"
+        )
+    return answer_nll(
+        model, whole, tokenizer.pad_token_id, progress=lambda done, total: progress("evaluate", done, total)
+    )
+
+
+def _with_adapter(model: Any, recipe: Training) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    layers = model.config.num_hidden_layers
+    last = min(recipe.lora.last_layers or layers, layers)
+    # All linear layers of the chosen blocks; named by suffix, since peft takes no layer range with "all-linear".
+    linear = sorted(
+        {n.rsplit(".", 1)[-1] for n, m in model.named_modules() if type(m).__name__ in ("Linear", "Conv1D")}
+        - {"lm_head", "embed_out"}
+    )
+    return get_peft_model(
+        model,
+        LoraConfig(
+            r=recipe.lora.rank,
+            lora_alpha=recipe.lora.alpha,
+            lora_dropout=recipe.lora.dropout,
+            target_modules=linear,
+            layers_to_transform=list(range(layers - last, layers)),
+            task_type="CAUSAL_LM",
+        ),
+    )
+
+
+def _train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training, progress: Progress) -> float:
+    import torch
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+
+    class Report(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+            progress("train", state.global_step, state.max_steps)
+
+    def collate(batch: list[dict[str, Example]]) -> dict[str, Any]:
+        return pad([item["example"] for item in batch], tokenizer.pad_token_id)
+
+    schedule = batches(examples, recipe.batch_size, recipe.steps, recipe.seed)
+    rows = [{"example": examples[i]} for batch in schedule for i in batch]
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = _OrderedTrainer(Trainer)(
+            model=model,
+            args=TrainingArguments(
+                output_dir=folder,
+                max_steps=recipe.steps,
+                per_device_train_batch_size=recipe.batch_size,
+                learning_rate=recipe.learning_rate,
+                warmup_steps=recipe.warmup_ratio,  # below 1 it is a share of all steps
+                lr_scheduler_type="linear",
+                weight_decay=0.0,
+                seed=recipe.seed,
+                use_cpu=not torch.cuda.is_available(),
+                save_strategy="no",
+                logging_strategy="no",
+                report_to=[],
+                disable_tqdm=True,
+                remove_unused_columns=False,
+                dataloader_pin_memory=torch.cuda.is_available(),
+            ),
+            train_dataset=rows,
+            data_collator=collate,
+            callbacks=[Report()],
+        )
+        return float(trainer.train().training_loss)
+
+
+def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> list[list[int]]:
+    """`steps` batches of `size` example numbers: seeded epochs, each cut into batches of similar length.
+
+    Lengths are matched within windows of 4 batches only: fewer padding tokens, and still random order. Every
+    batch is full, so every strategy sees the same number of examples, however few records it leaves.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    needed = size * steps
+    stream: list[int] = []
+    while len(stream) < needed:
+        stream += rng.permutation(len(examples)).tolist()
+    stream = stream[:needed]
+    window = 4 * size
+    result: list[list[int]] = []
+    for start in range(0, needed, window):
+        part = sorted(stream[start : start + window], key=lambda i: len(examples[i].input_ids))
+        cut = [part[i : i + size] for i in range(0, len(part), size)]
+        result += [cut[i] for i in rng.permutation(len(cut))]
+    return result
+
+
+def _OrderedTrainer(base: type) -> type:  # noqa: N802 - it makes a class, late, to keep transformers lazy
+    """A Trainer that takes the rows in the order given: `batches` has already shuffled them."""
+
+    class OrderedTrainer(base):  # type: ignore[misc]
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            from torch.utils.data import SequentialSampler
+
+            return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+
+    return OrderedTrainer
+
+
+def _json(texts: list[str]) -> bytes:
+    import json
+
+    return json.dumps(texts, ensure_ascii=False).encode()

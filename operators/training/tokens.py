@@ -1,0 +1,102 @@
+"""Conversations as token ids with completion-only labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from operators.data.records import Record
+
+IGNORE = -100
+"""Label that torch's cross entropy leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One tokenized conversation; `labels[i]` is `input_ids[i]` inside assistant turns, IGNORE elsewhere."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+
+def encode(record: Record, tokenizer: Any, max_length: int) -> Example | None:
+    """The conversation under the tokenizer's chat template, cut to `max_length` tokens.
+
+    Every assistant turn is a completion to learn, its end-of-turn token included. None where no label is left:
+    the record has no assistant turn, or its prompt alone fills `max_length`.
+    """
+    turns = [{"role": m.role, "content": m.content} for m in record.messages]
+    ids: list[int] = []
+    labels: list[int] = []
+    for i, message in enumerate(record.messages):
+        if message.role != "assistant":
+            continue
+        prompt = _template(tokenizer, turns[:i], add_generation_prompt=True)
+        full = _template(tokenizer, turns[: i + 1], add_generation_prompt=False)
+        # Tokens of earlier turns may differ from what we hold if a template rewrites history; what the model
+        # is trained to write is then still exactly the part after this prompt.
+        start = _common_prefix(prompt, full)
+        labels += [IGNORE] * (start - len(labels)) if len(labels) < start else []
+        labels = labels[:start] + full[start:]
+        ids = full
+    ids, labels = ids[:max_length], labels[:max_length]
+    if all(label == IGNORE for label in labels):
+        return None
+    return Example(ids, labels)
+
+
+def encode_all(records: Sequence[Record], tokenizer: Any, max_length: int) -> list[Example]:
+    """Examples of all records that have something to learn from."""
+    return [e for r in records if (e := encode(r, tokenizer, max_length)) is not None]
+
+
+def load_tokenizer(model: str) -> Any:
+    """The model's tokenizer with a pad token; a plain turn-per-line template where the model brings none."""
+    from transformers import AutoTokenizer
+
+    from operators.models import local_path
+
+    tokenizer = AutoTokenizer.from_pretrained(local_path(model))
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = (
+            "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + eos_token + '\n' }}{% endfor %}"
+            "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+        )
+    return tokenizer
+
+
+def pad(examples: Sequence[Example], pad_id: int, *, left: bool = False) -> dict[str, Any]:
+    """A batch as int64 tensors (n, longest): input_ids, attention_mask, position_ids, labels."""
+    import torch
+
+    width = max(len(e.input_ids) for e in examples)
+    shape = (len(examples), width)
+    ids = torch.full(shape, pad_id, dtype=torch.long)
+    mask = torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, IGNORE, dtype=torch.long)
+    for row, example in enumerate(examples):
+        n = len(example.input_ids)
+        span = slice(width - n, width) if left else slice(0, n)
+        ids[row, span] = torch.tensor(example.input_ids)
+        mask[row, span] = 1
+        labels[row, span] = torch.tensor(example.labels)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "labels": labels}
+
+
+def _template(tokenizer: Any, turns: list[dict[str, str]], *, add_generation_prompt: bool) -> list[int]:
+    # Rendered to text first: with tokenize=True the return type differs between transformers versions.
+    text = tokenizer.apply_chat_template(turns, add_generation_prompt=add_generation_prompt, tokenize=False)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _common_prefix(a: list[int], b: list[int]) -> int:
+    n = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        n += 1
+    return n

@@ -1,0 +1,116 @@
+"""How a step is made durable: cached by content, stored as JSON, retried when a worker dies, silent on text."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+from prefect import Task, task
+from prefect.cache_policies import CachePolicy
+from prefect.context import TaskRunContext
+from prefect.filesystems import RemoteFileSystem, WritableFileSystem
+from prefect.futures import PrefectFuture
+from prefect.locking.memory import MemoryLockManager
+from prefect.states import State
+from prefect.transactions import IsolationLevel
+
+from operators.digest import digest
+from operators.errors import WorkerDied, without_text
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass
+class ContentKey(CachePolicy):
+    """Keys a task by what its output depends on, and by nothing else.
+
+    `content` picks that from the task's arguments: references, operator specs, recipes, seeds. Run ids, paths,
+    timestamps and addresses never belong to it.
+    """
+
+    content: Callable[..., Any] = tuple
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],  # noqa: ARG002 - Prefect's signature
+        **kwargs: Any,  # noqa: ARG002
+    ) -> str | None:
+        """Task name and SHA-256 of the content; also the name of the result's file."""
+        return f"{task_ctx.task.name}-{digest(task_ctx.task.version, self.content(**inputs))}"
+
+
+def durable(
+    name: str, *, content: Callable[..., Any], version: str = "1", **options: Any
+) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Decorator: a Prefect task whose result is reused by every later run with the same content.
+
+    `version` goes up when the same content would now give another result. Threads of one process that need the
+    same result at the same time wait for the first one (serializable isolation). Exceptions leave without any
+    record text, and without the chain of exceptions that could hold some.
+    """
+
+    def wrap(function: Callable[P, R]) -> Task[P, R]:
+        return task(
+            name=name,
+            version=version,
+            cache_policy=ContentKey(
+                content=content, isolation_level=IsolationLevel.SERIALIZABLE, lock_manager=MemoryLockManager()
+            ),
+            persist_result=True,
+            result_serializer="json",
+            cache_result_in_memory=False,
+            retries=2,
+            retry_delay_seconds=[2, 20],
+            retry_condition_fn=_worker_died,
+            **options,
+        )(silenced(function))
+
+    return wrap
+
+
+def silenced(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, whose exceptions cannot quote a record."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except Exception as e:
+            error = without_text(e)
+        # Outside the except block, and cleared: a chained cause (a parser's error, say) may hold the text.
+        error.__cause__ = error.__context__ = None
+        raise error.with_traceback(None)
+
+    return call
+
+
+def in_store(step: Task[P, R], store: str, run_name: str | None = None) -> Task[P, R]:
+    """The task with its results kept in `<store>/results`, under a name that tells the UI what it does."""
+    return cast(
+        "Task[P, R]", step.with_options(result_storage=result_storage(store), task_run_name=run_name or step.name)
+    )
+
+
+@functools.cache
+def result_storage(store: str) -> WritableFileSystem | Path:
+    """Where Prefect keeps results that belong to a store: a directory, or an fsspec URL such as s3://."""
+    if "://" in store and not store.startswith("file://"):
+        return RemoteFileSystem(basepath=f"{store.rstrip('/')}/results")
+    # A Path, not a string: Prefect reads a string with one slash as the name of a block.
+    return Path(store.removeprefix("file://")).expanduser().resolve() / "results"
+
+
+def was_executed(future: PrefectFuture[Any]) -> bool:
+    """Whether a finished task ran its body, rather than finding its result in the store."""
+    future.wait()
+    return future.state.name != "Cached"
+
+
+def _worker_died(_task: Any, _run: Any, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), WorkerDied)

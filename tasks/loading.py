@@ -1,0 +1,76 @@
+"""From a file to validated records in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from operators.data.loading import load
+from prefect import task
+from pydantic import BaseModel, ConfigDict
+
+from operators.config import Data
+from operators.data.schemas import SourceSchema
+from operators.data.store import BlobRef, DatasetRef, Store
+from operators.errors import DataError
+from tasks.durable import durable, silenced
+
+
+class Loaded(BaseModel):
+    """A loaded file: its usable records, and how to write them back in the same shape."""
+
+    model_config = ConfigDict(frozen=True)
+    dataset: DatasetRef
+    source: SourceSchema
+    quarantined: int
+    quarantine: BlobRef | None = None
+    """The bad rows with number and reason, as JSON lines."""
+
+
+@task(name="fingerprint-input")
+@silenced
+def fingerprint_input(uri: str) -> str:
+    """SHA-256 of an input's bytes: what decides whether it was loaded before."""
+    import fsspec
+
+    fs, path = fsspec.core.url_to_fs(uri)
+    if not fs.exists(path):
+        raise DataError(f"{uri}: no such file or directory")
+    files = sorted(fs.find(path)) if fs.isdir(path) else [path]
+    h = hashlib.sha256()
+    for name in files:
+        h.update(Path(name).name.encode())
+        with fs.open(name, "rb") as f:
+            while chunk := f.read(1 << 20):
+                h.update(chunk)
+    return h.hexdigest()
+
+
+@durable(
+    "load",
+    content=lambda uri, fingerprint, data, store: [  # noqa: ARG005
+        # The name decides how bytes are read.
+        Path(uri).suffixes,
+        fingerprint,
+        data.format,
+        data.columns,
+    ],
+)
+def load_records(uri: str, fingerprint: str, data: Data, store: str) -> Loaded:
+    """Reads and validates a file; bad rows are set aside with number and reason, never dropped silently."""
+    target = Store(store)
+    explained = f"{target.root}/quarantine/{fingerprint[:16]}.jsonl"
+    loaded = load(uri, format=data.format, columns=data.columns, quarantine=explained)
+    quarantine = None
+    if loaded.quarantined:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "quarantine.jsonl"
+            write_quarantine(loaded, str(file))
+            quarantine = target.put_bytes(file.read_bytes())
+    return Loaded(
+        dataset=target.put_records(loaded.records),
+        source=loaded.source,
+        quarantined=len(loaded.quarantined),
+        quarantine=quarantine,
+    )

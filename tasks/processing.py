@@ -1,0 +1,106 @@
+"""Applying teams: each node of the prefix tree is one task, computed once and found again ever after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from operators import jobs, processing
+from operators.config import Endpoint, Endpoints, Step
+from operators.data.store import DatasetRef
+from operators.errors import ConfigError
+from operators.processing import Rewriter, TeamContext
+from operators.results import TeamRun
+from operators.strategist.space import Team
+from operators.teams.base import OperatorSpec
+from operators.teams.registry import build, operators
+from tasks.durable import durable
+from tasks.progress import shown
+from tasks.runtime import Runtime
+
+
+def output_of(source: TeamRun | DatasetRef) -> DatasetRef:
+    """The data set that a team starts from: the input itself, or what the team before it left."""
+    return source.dataset if isinstance(source, TeamRun) else source
+
+
+def _content(
+    team: Team,
+    specs: Sequence[OperatorSpec],
+    source: TeamRun | DatasetRef,
+    context: TeamContext,
+    runtime: Runtime,
+) -> list[object]:
+    # The rewriter's model matters only to teams that ask it.
+    llm = runtime.rewriter.model if runtime.rewriter and _any(specs, "needs_llm") else None
+    return [team, list(specs), output_of(source).sha256, context, llm]
+
+
+@durable("apply-team", content=_content)
+def apply_team(
+    team: Team,
+    specs: Sequence[OperatorSpec],
+    source: TeamRun | DatasetRef,
+    context: TeamContext,
+    runtime: Runtime,
+) -> TeamRun:
+    """Runs one team on a Ray worker; an LLM team reaches the private rewriter from there."""
+    rewriter = None
+    if _any(specs, "needs_llm"):
+        if runtime.rewriter is None:
+            raise ConfigError(
+                f"team {team} needs a model: configure endpoints.rewriter, or give it other operators"
+            )
+        rewriter = Rewriter(
+            endpoint=runtime.rewriter,
+            base_url=base_url(runtime.rewriter),
+            cache=request_cache(),
+            token_limit=runtime.token_limit,
+        )
+    with shown() as progress:
+        return jobs.run(
+            processing.run_team,
+            team,
+            list(specs),
+            output_of(source),
+            context,
+            runtime.store,
+            rewriter,
+            cluster=runtime.cluster,
+            # A team that only waits for a server must not hold a core from the trainings beside it.
+            num_cpus=0.1 if rewriter and not _any(specs, "needs_model") else 1,
+            progress=progress,
+        )
+
+
+def chain_specs(steps: Sequence[Step], team: Team) -> list[OperatorSpec]:
+    """The team's operators with all parameters filled in. Raises ConfigError on what does not exist."""
+    return [build(step.name, step.params, team=team).spec for step in steps]
+
+
+def base_url(endpoint: Endpoint) -> str:
+    """Where the endpoint answers; starts (once) and waits for the server where it is a managed one."""
+    if endpoint.managed:
+        from operators.llm.vllm import shared_server
+
+        return shared_server(endpoint.model).wait()
+    return endpoint.base_url or "https://api.anthropic.com"
+
+
+def request_cache() -> str:
+    """Directory of this machine's cache of model answers."""
+    from operators.data.store import default_cache
+
+    return str(default_cache() / "requests")
+
+
+def _any(specs: Sequence[OperatorSpec], need: str) -> bool:
+    return any(getattr(operators()[s.name], need) for s in specs)
+
+
+def warm_up(endpoints: Endpoints) -> None:
+    """Starts managed servers without waiting for them, so that they load while other work runs."""
+    from operators.llm.vllm import shared_server
+
+    for endpoint in (endpoints.rewriter, endpoints.judge, endpoints.strategist):
+        if endpoint is not None and endpoint.managed:
+            shared_server(endpoint.model).start()

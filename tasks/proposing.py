@@ -1,0 +1,54 @@
+"""Asking the strategist. It receives an AgentView, and nothing else."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from operators.config import SearchConfig
+from operators.results import LLMUsage
+from operators.strategist.base import Proposal, refuse_repeats
+from operators.strategist.factory import build_strategist
+from operators.strategist.view import AgentView
+from tasks.durable import durable
+from tasks.processing import base_url, request_cache
+
+
+class Proposed(BaseModel):
+    """A proposal and what it cost."""
+
+    model_config = ConfigDict(frozen=True)
+    proposal: Proposal
+    usage: LLMUsage = LLMUsage()
+
+
+def _content(view: AgentView, k: int, config: SearchConfig) -> list[object]:
+    # Time and tokens left differ from run to run; a repeated search must still find its proposals.
+    steady = view.remaining.model_copy(update={"minutes": None, "tokens": None})
+    endpoint = config.endpoints.strategist
+    return [
+        view.model_copy(update={"remaining": steady}),
+        k,
+        config.strategist_kind,
+        config.strategist.max_tokens,
+        endpoint.model if endpoint else None,
+        config.seed,
+    ]
+
+
+@durable("propose", content=_content)
+def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
+    """Up to k strategies not tried yet, or the decision to stop."""
+    endpoint = config.endpoints.strategist
+    client = None
+    if config.strategist_kind == "claude" and endpoint is not None:
+        from operators.llm.cache import RequestCache
+        from operators.llm.client import LLMClient
+
+        client = LLMClient(
+            endpoint,
+            base_url=base_url(endpoint),
+            cache=RequestCache(request_cache()),
+            token_limit=view.remaining.tokens,
+        )
+    proposal = build_strategist(config, client).propose(view, k)
+    return Proposed(proposal=refuse_repeats(proposal, view, k), usage=client.usage if client else LLMUsage())

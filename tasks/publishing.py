@@ -1,0 +1,94 @@
+"""Handing over: processed set, recipe, report, numbers, adapter and transcript, in one directory."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+
+from prefect import task
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+
+from operators.config import SearchConfig
+from operators.data.containers import output_name
+from operators.data.store import BlobRef, DatasetRef, Store
+from operators.data.writers import write
+from operators.fidelity import Fidelity
+from operators.publishing import Output, recipe_yaml
+from operators.report import leaderboard, render
+from operators.results import Recipe, RecordsFile, SearchResult
+from operators.strategist.base import Proposal
+from operators.strategist.space import Team
+from operators.teams.base import OperatorSpec
+from operators.teams.registry import operators
+from tasks.durable import silenced
+from tasks.loading import Loaded
+from tasks.sampling import SplitRefs
+
+
+@task(name="publish")
+@silenced
+def publish(
+    result: SearchResult,
+    recipe: Recipe,
+    config: SearchConfig,
+    loaded: Loaded,
+    fidelity: Fidelity,
+    splits: SplitRefs,
+    processed: DatasetRef,
+    adapter: BlobRef,
+    proposals: list[Proposal],
+) -> str:
+    """Writes everything to `<output>/<name>/` and returns that place. search.json is written last: where it
+    is, all the rest is complete."""
+    store = Store(config.store)
+    output = Output(posixpath.join(config.output, config.name))
+    write(store.get_records(processed), output.uri(output_name(loaded.source.container)), loaded.source)
+    if loaded.quarantine:
+        output.write("quarantine.jsonl", store.get_bytes(loaded.quarantine.sha256))
+    output.write("development.jsonl", store.get_bytes(splits.search.sha256))
+    output.write("evaluation.jsonl", store.get_bytes(splits.held_out.sha256))
+    output.write("recipe.yaml", recipe_yaml(recipe))
+    for file in sorted(p for p in (folder := store.get_directory(adapter)).rglob("*") if p.is_file()):
+        output.write(f"adapter/{file.relative_to(folder).as_posix()}", file.read_bytes())
+    transcript = [json.loads(p.model_dump_json()) for p in proposals]
+    output.write("transcript.json", json.dumps(transcript, indent=1, ensure_ascii=False))
+    output.write("report.html", render(result, fidelity=fidelity.model_dump(mode="json")))
+    output.write("search.json", result.model_dump_json(indent=1))
+
+    create_markdown_artifact(
+        f"**{result.verdict.reason}**\n\n{leaderboard(result.trials)}", key="verdict", description=result.name
+    )
+    if "://" in output.root:
+        create_link_artifact(output.uri("report.html"), link_text="report", key="report")
+    return output.root
+
+
+def make_recipe(
+    config: SearchConfig,
+    result: SearchResult,
+    chains: dict[Team, list[OperatorSpec]],
+    splits: SplitRefs,
+    model_sha256: str,
+    embedder: str,
+    embedder_sha256: str,
+) -> Recipe:
+    """The recipe of a search's verdict. With the verdict "no processing" its strategy is empty."""
+    strategy = result.verdict.strategy if result.verdict.decision == "adopt" else ()
+    used = {team: chains[team] for team in strategy}
+    needs_llm = any(operators()[s.name].needs_llm for specs in used.values() for s in specs)
+    return Recipe(
+        name=config.name,
+        strategy=strategy,
+        teams=used,
+        seed=config.seed,
+        target_model=config.training.model,
+        target_model_sha256=model_sha256,
+        embedder=embedder,
+        embedder_sha256=embedder_sha256,
+        targeting=config.targeting,
+        rewriter=config.endpoints.rewriter if needs_llm else None,
+        development=RecordsFile(file="development.jsonl", sha256=splits.search.sha256),
+        evaluation=RecordsFile(file="evaluation.jsonl", sha256=splits.held_out.sha256),
+        task=config.data.task,
+        evidence=result.verdict,
+    )

@@ -1,0 +1,100 @@
+"""Splits of the evaluation questions, and the sample on which strategies are compared."""
+
+from __future__ import annotations
+
+from operators.data.splits import split
+from operators.fidelity import Fidelity
+from pydantic import BaseModel, ConfigDict
+
+from operators.config import Data, Sampling
+from operators.data.store import DatasetRef, Store
+from tasks.durable import durable
+
+
+class SplitRefs(BaseModel):
+    """What may be trained on, and three disjoint sets of questions."""
+
+    model_config = ConfigDict(frozen=True)
+    train: DatasetRef
+    search: DatasetRef
+    judge: DatasetRef
+    sealed: DatasetRef
+    held_out: DatasetRef
+    """All evaluation questions together, for exclusion only."""
+
+
+class Sample(BaseModel):
+    """The sample and how faithful it is."""
+
+    model_config = ConfigDict(frozen=True)
+    dataset: DatasetRef
+    fidelity: Fidelity
+
+
+@durable(
+    "split",
+    content=lambda dataset, evaluation, data, seed, store: [  # noqa: ARG005
+        dataset.sha256,
+        evaluation and evaluation.sha256,
+        [data.search_questions, data.judge_questions, data.sealed_questions],
+        seed,
+    ],
+)
+def split_questions(
+    dataset: DatasetRef, evaluation: DatasetRef | None, data: Data, seed: int, store: str
+) -> SplitRefs:
+    """Search, judging and sealed questions, and the training records that share nothing with them."""
+    place = Store(store)
+    parts = split(
+        place.get_records(dataset),
+        search=data.search_questions,
+        judge=data.judge_questions,
+        sealed=data.sealed_questions,
+        seed=seed,
+        evaluation=place.get_records(evaluation) if evaluation else None,
+    )
+    return SplitRefs(
+        train=place.put_records(parts.train),
+        search=place.put_records(parts.search),
+        judge=place.put_records(parts.judge),
+        sealed=place.put_records(parts.sealed),
+        held_out=place.put_records([*parts.search, *parts.judge, *parts.sealed]),
+    )
+
+
+@durable(
+    "sample",
+    content=lambda train, settings, embedder, embedder_sha256, seed, store: [  # noqa: ARG005
+        train.sha256,
+        settings,
+        embedder_sha256,
+        seed,
+    ],
+)
+def draw_sample(
+    train: DatasetRef,
+    settings: Sampling,
+    embedder: str,
+    embedder_sha256: str,  # noqa: ARG001 - for the key
+    seed: int,
+    store: str,
+) -> Sample:
+    """A share of the training records with the same embedding distribution and the same share of flags."""
+    import numpy as np
+    from operators.fidelity import measure
+    from operators.sampling import sample
+
+    from operators.embedding import embed
+
+    place = Store(store)
+    records = place.get_records(train)
+    vectors = embed([r.text for r in records], embedder)  # in the cache since the embed task
+    flags = np.asarray([r.flagged is not False for r in records])
+    chosen = sample(
+        vectors, flags, fraction=settings.fraction, minimum=settings.minimum, method=settings.method, seed=seed
+    )
+    lengths = np.asarray([len(r.text) for r in records])
+    return Sample(
+        dataset=place.put_records(records[i] for i in chosen),
+        fidelity=measure(vectors, flags, lengths, chosen, seed=seed),
+    )

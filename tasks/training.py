@@ -1,0 +1,52 @@
+"""Fine-tuning: one Ray job a distinct training set, whatever strategy it came from."""
+
+from __future__ import annotations
+
+from operators import jobs, remote
+from operators.config import Training
+from operators.data.store import DatasetRef
+from operators.results import TeamRun
+from operators.training.lora import FineTune
+from tasks.durable import durable
+from tasks.processing import output_of
+from tasks.progress import shown
+from tasks.runtime import Runtime
+
+
+def training_content(recipe: Training, model_sha256: str) -> dict[str, object]:
+    """What of a training recipe decides its result: all but the resources it is given, and the model by its
+    weights instead of its path."""
+    return {**recipe.model_dump(mode="json", exclude={"num_cpus", "num_gpus", "model"}), "model": model_sha256}
+
+
+@durable(
+    "fine-tune",
+    content=lambda source, questions, recipe, model_sha256, answer_tokens, runtime: [  # noqa: ARG005
+        output_of(source).training_sha256,
+        questions.sha256,
+        training_content(recipe, model_sha256),
+        answer_tokens,
+    ],
+)
+def fine_tune(
+    source: TeamRun | DatasetRef,
+    questions: DatasetRef,
+    recipe: Training,
+    model_sha256: str,  # noqa: ARG001 - for the key
+    answer_tokens: int,
+    runtime: Runtime,
+) -> FineTune:
+    """Trains an adapter on what a strategy left and measures it on the judging questions."""
+    with shown() as progress:
+        return jobs.run(
+            remote.fine_tune_dataset,
+            output_of(source),
+            questions,
+            recipe,
+            runtime.store,
+            answer_tokens,
+            cluster=runtime.cluster,
+            num_cpus=recipe.num_cpus,
+            num_gpus=recipe.num_gpus,
+            progress=progress,
+        )
