@@ -16,7 +16,7 @@ from flows.prepare import Prepared, prepare
 from operators.config import SearchConfig
 from operators.data.store import DatasetRef
 from operators.errors import BudgetExceeded
-from operators.results import LLMUsage, SearchResult, TeamRun, Trial, Verdict, Work
+from operators.results import LLMUsage, SearchResult, TeamRun, Verdict, Work
 from operators.strategist.space import NO_PROCESSING, Strategy, label
 from operators.strategist.view import Remaining, agent_view
 from operators.training.lora import FineTune

@@ -102,10 +102,9 @@ def _pairwise(
     seed: int,
     runtime: Runtime,
 ) -> list[float]:
+    from operators.judging import pairwise
     from operators.llm.cache import RequestCache
     from operators.llm.client import LLMClient
-
-    from operators.judging import pairwise
 
     assert runtime.judge is not None, "the configuration has checked that a judge is set"
     store = Store(runtime.store)

@@ -6,11 +6,11 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from operators.data.loading import load
 from prefect import task
 from pydantic import BaseModel, ConfigDict
 
 from operators.config import Data
+from operators.data.loading import load, write_quarantine
 from operators.data.schemas import SourceSchema
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.errors import DataError

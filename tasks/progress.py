@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 from uuid import UUID
 
@@ -42,10 +42,8 @@ def listening(listener: Listener) -> Iterator[None]:
 
 def say(text: str) -> None:
     """One line about what happens, to the run's log and every listener. Never record text."""
-    try:
+    with suppress(MissingContextError):
         get_run_logger().info(text)
-    except MissingContextError:
-        pass
     for listener in list(_listeners):
         listener.say(text)
 

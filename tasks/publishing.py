@@ -48,7 +48,8 @@ def publish(
     output.write("development.jsonl", store.get_bytes(splits.search.sha256))
     output.write("evaluation.jsonl", store.get_bytes(splits.held_out.sha256))
     output.write("recipe.yaml", recipe_yaml(recipe))
-    for file in sorted(p for p in (folder := store.get_directory(adapter)).rglob("*") if p.is_file()):
+    folder = store.get_directory(adapter)
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
         output.write(f"adapter/{file.relative_to(folder).as_posix()}", file.read_bytes())
     transcript = [json.loads(p.model_dump_json()) for p in proposals]
     output.write("transcript.json", json.dumps(transcript, indent=1, ensure_ascii=False))

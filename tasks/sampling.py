@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from operators.data.splits import split
-from operators.fidelity import Fidelity
 from pydantic import BaseModel, ConfigDict
 
 from operators.config import Data, Sampling
+from operators.data.splits import split
 from operators.data.store import DatasetRef, Store
+from operators.fidelity import Fidelity
 from tasks.durable import durable
 
 
@@ -81,10 +81,10 @@ def draw_sample(
 ) -> Sample:
     """A share of the training records with the same embedding distribution and the same share of flags."""
     import numpy as np
-    from operators.fidelity import measure
-    from operators.sampling import sample
 
     from operators.embedding import embed
+    from operators.fidelity import measure
+    from operators.sampling import sample
 
     place = Store(store)
     records = place.get_records(train)

@@ -81,7 +81,7 @@ def _request(question: Record, first: str, second: str, settings: Judging, task:
             fence(first),
             "Second answer:",
             fence(second),
-            'Which answer is better? Reply as JSON: {"better": "first"}, {"better": "second"} or {"better": "tie"}.',
+            'Which answer is better? Reply as JSON: {"better": "first"}, "second" or "tie" as the value.',
         )
     )
     return Request(system=system, prompt=prompt, max_tokens=16, temperature=0.0, seed=seed, schema=SCHEMA)

@@ -216,7 +216,7 @@ def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> li
     return result
 
 
-def _OrderedTrainer(base: type) -> type:  # noqa: N802 - it makes a class, late, to keep transformers lazy
+def _OrderedTrainer(base: type) -> type:
     """A Trainer that takes the rows in the order given: `batches` has already shuffled them."""
 
     class OrderedTrainer(base):  # type: ignore[misc]
