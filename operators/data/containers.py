@@ -1,0 +1,179 @@
+"""Where a data set lies and what kind of file it is: paths, suffixes, opening for reading and for writing."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import shutil
+import tempfile
+import uuid
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from operators.errors import DataError
+
+Kind = Literal["jsonl", "json", "csv", "parquet", "datasets"]
+
+SUFFIXES: dict[str, Kind] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+FOREIGN = {"pyarrow", "botocore", "aiobotocore", "aiohttp", "s3fs"}
+
+
+class Container(BaseModel):
+    """The kind of file and everything about it that a writer needs to make another one like it."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Kind
+    gzip: bool = False
+    suffix: str = ""
+    """Of the input, without ".gz"; empty for a directory."""
+    encoding: Literal["utf-8", "utf-8-sig"] = "utf-8"
+    delimiter: str = ","
+    """CSV only."""
+    newline: Literal["\n", "\r\n"] = "\n"
+    """CSV only: what ends a row."""
+    list_key: str | None = None
+    """JSON only: key of the list where the file holds an object; None where it holds an array."""
+    envelope: dict[str, Any] = {}
+    """JSON only: the object's other keys."""
+    arrow_schema: str | None = None
+    """Parquet and saved data sets only: the serialized Arrow schema, base64."""
+
+
+def output_name(container: Container, stem: str = "processed") -> str:
+    """File name for a data set in this container, for example "processed.jsonl" or "processed.csv.gz";
+    the bare stem for a saved `datasets` directory."""
+    return f"{stem}{container.suffix}{'.gz' if container.gzip else ''}"
+
+
+def container_of(uri: str) -> Container:
+    """The container a file name promises. Raises DataError on a suffix that means nothing to us."""
+    name = uri.rstrip("/").rsplit("/", 1)[-1].lower()
+    zipped = name.endswith(".gz")
+    suffix = Path(name.removesuffix(".gz")).suffix
+    kind = SUFFIXES.get(suffix)
+    if kind is None or (zipped and kind == "parquet"):
+        raise DataError(
+            f"{uri}: cannot tell the kind of file from its name; expected one of "
+            f"{', '.join(SUFFIXES)} (text files also with .gz), or a directory written by datasets.save_to_disk"
+        )
+    return Container(kind=kind, gzip=zipped, suffix=suffix)
+
+
+def filesystem(uri: str) -> tuple[Any, str]:
+    """The fsspec file system of a path or URL, and the path on it. S3 takes its endpoint and credentials from
+    the AWS_* environment variables."""
+    import fsspec
+
+    fs, path = fsspec.core.url_to_fs(uri if "://" in uri else str(Path(uri).expanduser().absolute()))
+    # A long-lived process must see an object that arrived after it last listed the bucket.
+    fs.invalidate_cache()
+    return fs, path
+
+
+def is_local(fs: Any) -> bool:
+    """Whether an fsspec file system is this machine's own."""
+    return "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
+
+
+@contextlib.contextmanager
+def failures_named(uri: str, action: str) -> Iterator[None]:
+    """Turns what file systems, decompressors and Arrow raise into a DataError that names the place and nothing
+    else: their own messages may quote a record. Any other exception is a fault of ours and passes."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{uri}: no such file or directory; check the path") from None
+    except Exception as e:
+        package = type(e).__module__.partition(".")[0]
+        if not isinstance(e, (OSError, EOFError, zlib.error)) and package not in FOREIGN:
+            raise
+        raise DataError(
+            f"{uri}: cannot be {action} ({type(e).__name__}); check that the file is whole and readable and, for "
+            "s3://, the AWS_* environment variables"
+        ) from None
+
+
+@contextlib.contextmanager
+def open_binary(uri: str, *, gzipped: bool = False) -> Iterator[IO[bytes]]:
+    """The file's bytes, decompressed where asked, read piece by piece."""
+    fs, path = filesystem(uri)
+    with fs.open(path, "rb") as raw:
+        if gzipped:
+            with gzip.open(raw, "rb") as plain:
+                yield plain
+        else:
+            yield raw
+
+
+@contextlib.contextmanager
+def atomic_file(uri: str) -> Iterator[Path]:
+    """A temporary local file that becomes `uri` when the block ends well, and vanishes when it does not.
+
+    Locally by a rename, which is atomic because the temporary file lies beside its target; elsewhere by one
+    upload: an object store shows an object only when it is complete.
+    """
+    fs, path = filesystem(uri)
+    with failures_named(uri, "written"):
+        if is_local(fs):
+            target = Path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+            try:
+                yield partial
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                partial = Path(folder) / "part"
+                yield partial
+                fs.put_file(str(partial), path)
+
+
+@contextlib.contextmanager
+def atomic_directory(uri: str, *, marker: str) -> Iterator[Path]:
+    """As `atomic_file`, for a directory. Only a directory that holds the file `marker` is ever replaced.
+
+    On an object store, where no directory appears at once, `marker` is uploaded last.
+    """
+    fs, path = filesystem(uri.rstrip("/"))
+    if fs.exists(path) and not fs.exists(f"{path}/{marker}") and (fs.isfile(path) or fs.ls(path)):
+        raise DataError(f"{uri}: something else is there already; choose another place")
+    if is_local(fs):
+        target = Path(path)
+        partial, old = (
+            target.with_name(f".{target.name}.{uuid.uuid4().hex}.{end}") for end in ("part", "old")
+        )
+        try:
+            with failures_named(uri, "written"):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                yield partial
+                if target.exists():
+                    target.rename(old)
+                partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+    else:
+        with tempfile.TemporaryDirectory() as folder, failures_named(uri, "written"):
+            partial = Path(folder) / "part"
+            yield partial
+            files = sorted(
+                (p for p in partial.rglob("*") if p.is_file()), key=lambda p: (p.name == marker, p)
+            )
+            for file in files:
+                fs.put_file(str(file), f"{path}/{file.relative_to(partial).as_posix()}")

@@ -1,0 +1,179 @@
+"""Writing records back as they came: same container, same schema, same columns in the same order."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from operators.data.arrow import load_schema, to_table
+from operators.data.codec import LAYOUT, encode
+from operators.data.containers import Container, atomic_directory, atomic_file
+from operators.data.records import Record
+from operators.data.schemas import SourceSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH = 4096
+
+
+def write(records: Sequence[Record], uri: str, source: SourceSchema) -> None:
+    """Writes records to `uri`, a file or (for a saved `datasets` directory) a directory, local or on S3.
+
+    Rows that nothing changed come out as they went in. Columns that records gained on the way, such as
+    `generated_by`, follow the source's own. Nothing is seen at `uri` until all is written; what was there is
+    replaced. Raises DataError where the place cannot be written, or a column's values no longer fit its type.
+    """
+    kind = source.container.kind
+    if kind == "datasets":
+        _write_directory(records, uri, source)
+        return
+    with atomic_file(uri) as path:
+        if kind == "parquet":
+            _write_parquet(records, path, uri, source)
+            return
+        with _text_file(path, source.container) as stream:
+            if kind == "jsonl":
+                stream.writelines(_json(row) + "\n" for row in _rows(records, source))
+            elif kind == "json":
+                _write_json(records, stream, source)
+            else:
+                _write_csv(records, stream, source)
+
+
+def _rows(records: Iterable[Record], source: SourceSchema) -> Iterator[dict[str, Any]]:
+    return (encode(record, source) for record in records)
+
+
+def _gained(records: Sequence[Record], source: SourceSchema) -> list[str]:
+    """Columns of the records that the source does not have, in order of appearance."""
+    known = {*source.columns, LAYOUT}
+    return list(dict.fromkeys(name for r in records for name in r.meta if name not in known))
+
+
+@contextmanager
+def _text_file(path: Path, container: Container) -> Iterator[IO[str]]:
+    with path.open("wb") as raw:
+        # No name and no time in the gzip header: equal rows give equal bytes.
+        binary = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if container.gzip else raw
+        with io.TextIOWrapper(binary, container.encoding, newline="") as stream:
+            yield stream
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # A cut emoji in some other column of the source: UTF-8 cannot spell it, an escape can.
+    return text if text.isascii() or _encodable(text) else json.dumps(value)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write_json(records: Sequence[Record], stream: IO[str], source: SourceSchema) -> None:
+    key = source.container.list_key
+    if key is not None:
+        stream.write("{")
+        for name, value in source.container.envelope.items():
+            stream.write(f"{_json(name)}: {_json(value)}, ")
+        stream.write(f"{_json(key)}: ")
+    stream.write("[\n")
+    for i, row in enumerate(_rows(records, source)):
+        stream.write((",\n" if i else "") + _json(row))
+    stream.write("\n]" + ("}" if key is not None else "") + "\n")
+
+
+def _write_csv(records: Sequence[Record], stream: IO[str], source: SourceSchema) -> None:
+    columns = [*source.columns, *_gained(records, source)]
+    newline = source.container.newline
+    buffer = io.StringIO()
+    # csv quotes the characters of its line terminator only; a cell with a lone "\r" needs quotes with "\n" too.
+    writer = csv.writer(buffer, delimiter=source.container.delimiter, lineterminator="\r\n")
+    for cells in itertools.chain(
+        [columns], ([_cell(row.get(c)) for c in columns] for row in _rows(records, source))
+    ):
+        writer.writerow(cells)
+        stream.write(buffer.getvalue().removesuffix("\r\n") + newline)
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _json(value)
+
+
+def _schema(records: Sequence[Record], source: SourceSchema) -> pa.Schema:
+    """The source's Arrow schema, widened where records gained columns or filled ones that held nothing."""
+    import pyarrow as pa
+
+    schema = load_schema(source.container.arrow_schema or "")
+    for i, field in enumerate(schema):
+        # A column of nulls has no type; an answer that was filled in since is text.
+        kind = (
+            pa.string()
+            if pa.types.is_null(field.type) and field.name in source.fields.values()
+            else field.type
+        )
+        schema = schema.set(i, field.with_type(kind).with_nullable(True))
+    for name in _gained(records, source):
+        values = (r.meta[name] for r in records if r.meta.get(name) is not None)
+        kind = pa.infer_type(itertools.islice(values, BATCH))
+        schema = schema.append(pa.field(name, kind))
+    return schema
+
+
+def _tables(
+    records: Sequence[Record], uri: str, source: SourceSchema, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    for start in range(0, len(records), BATCH):
+        yield to_table(list(_rows(records[start : start + BATCH], source)), schema, uri)
+
+
+def _write_parquet(records: Sequence[Record], path: Path, uri: str, source: SourceSchema) -> None:
+    import pyarrow.parquet as pq
+
+    schema = _schema(records, source)
+    with pq.ParquetWriter(path, schema) as writer:
+        for table in _tables(records, uri, source, schema):
+            writer.write_table(table)
+
+
+def _write_directory(records: Sequence[Record], uri: str, source: SourceSchema) -> None:
+    import pyarrow as pa
+    from datasets import (
+        Dataset,
+        Features,
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    before = load_schema(source.container.arrow_schema or "")
+    features = Features.from_arrow_schema(before)
+    for field in _schema(records, source):
+        if field.name not in before.names or field.type != before.field(field.name).type:
+            features.update(Features.from_arrow_schema(pa.schema([field])))
+    schema = features.arrow_schema
+    tables = list(_tables(records, uri, source, schema))
+    dataset = Dataset(pa.concat_tables(tables) if tables else schema.empty_table())
+    silent = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        with atomic_directory(uri, marker="state.json") as folder:
+            dataset.save_to_disk(folder)
+    finally:
+        if not silent:
+            enable_progress_bars()
