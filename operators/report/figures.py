@@ -1,0 +1,164 @@
+"""The report's charts, as plotly figures. Colours that depend on light or dark are set by the page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from operators.report.tables import duration, interval, percent, signed
+from operators.results import Trial
+from operators.strategist.space import Strategy, label
+from operators.teams.base import OperatorReport
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Mid tones of the Okabe-Ito palette (2008): told apart by colour-blind readers, legible on white and on black.
+BETTER, WORSE, UNSURE, WINNER = "#0a8f6c", "#d1622b", "#8a919c", "#2f7de1"
+ROW_COLOURS = {"unchanged": "#9aa1ab", "changed": "#2f7de1", "added": "#0a8f6c", "dropped": "#d1622b"}
+"""What can happen to a row, in the order the bars are stacked."""
+ROW = 44
+"""Height of one row in pixels: a line of label above a mark, so that long labels need no margin on a phone."""
+
+
+def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
+    """Score of every trial with its interval, in the order of rounds, the baseline at 0."""
+    import plotly.graph_objects as go
+
+    rows = sorted(trials, key=lambda t: t.round)
+    figure = go.Figure()
+    for y, trial in enumerate(rows):
+        c = trial.comparison
+        low, high = c.score_ci
+        won = trial.strategy == winner
+        name = _safe(label(trial.strategy))
+        colour = WINNER if won else BETTER if low > 0 else WORSE if high < 0 else UNSURE
+        figure.add_trace(
+            go.Scatter(
+                x=[c.score],
+                y=[y],
+                mode="markers",
+                marker={"color": colour, "size": 13 if won else 9, "symbol": "star" if won else "circle"},
+                error_x={
+                    "type": "data",
+                    "array": [max(0.0, high - c.score)],
+                    "arrayminus": [max(0.0, c.score - low)],
+                    "color": colour,
+                    "thickness": 2.5 if won else 1.5,
+                    "width": 5,
+                },
+                hovertemplate=f"{name}<br>score {signed(c.score)} {interval(c.score_ci)}<br>"
+                f"won {percent(c.win)}, tied {percent(c.tie)}, lost {percent(c.loss)} of {c.n}<extra></extra>",
+            )
+        )
+        title = f"{trial.round} · <b>{name}</b>" if won else f"{trial.round} · {name}"
+        figure.add_annotation(_row_label(y, title))
+        figure.add_annotation({**_row_label(y, signed(c.score), right=True), "yshift": 0})
+        if y and rows[y - 1].round != trial.round:
+            figure.add_hline(y=y - 0.62, line={"width": 1, "dash": "dot", "color": UNSURE}, opacity=0.5)
+    low = min([t.comparison.score_ci[0] for t in rows], default=0)
+    high = max([t.comparison.score_ci[1] for t in rows], default=0)
+    figure.update_xaxes(
+        range=[max(-1.04, min(low, -0.1) - 0.06), min(1.04, max(high, 0.1) + 0.06)],
+        title={"text": "share of questions won - share lost", "font": {"size": 13}},
+        domain=[0, 0.86],  # the rest holds the scores: a label of four teams needs the whole width of a phone
+        zeroline=True,
+        zerolinewidth=2,
+    )
+    figure.update_yaxes(range=[len(rows) - 0.55, -0.75], visible=False)
+    return _finish(figure, len(rows))
+
+
+def seconds_figure(seconds: Mapping[str, float]) -> go.Figure:
+    """Time by stage, in the order the stages were recorded."""
+    import plotly.graph_objects as go
+
+    stages = [(name, value) for name, value in seconds.items() if name != "total"]
+    figure = go.Figure(
+        go.Bar(
+            x=[value for _, value in stages],
+            y=list(range(len(stages))),
+            orientation="h",
+            width=0.28,
+            marker={"color": WINNER},
+            hovertext=[f"{_safe(name)}: {duration(value)}" for name, value in stages],
+            hoverinfo="text",
+        )
+    )
+    for y, (name, value) in enumerate(stages):
+        figure.add_annotation(_row_label(y, _safe(name.replace("_", " "))))
+        figure.add_annotation(_row_label(y, duration(value), right=True))
+    figure.update_xaxes(title={"text": "seconds", "font": {"size": 13}}, rangemode="tozero")
+    figure.update_yaxes(range=[len(stages) - 0.55, -0.75], visible=False)
+    return _finish(figure, len(stages))
+
+
+def rows_figure(reports: Sequence[OperatorReport]) -> go.Figure:
+    """What each operator did with its rows: left alone, changed, added, dropped."""
+    import plotly.graph_objects as go
+
+    rows_of: dict[str, Callable[[OperatorReport], int]] = {
+        "unchanged": lambda r: r.rows_in - r.changed - r.dropped,
+        "changed": lambda r: r.changed,
+        "added": lambda r: r.added,
+        "dropped": lambda r: r.dropped,
+    }
+    figure = go.Figure()
+    for name, colour in ROW_COLOURS.items():
+        figure.add_trace(
+            go.Bar(
+                name=name,
+                x=[rows_of[name](r) for r in reports],
+                y=list(range(len(reports))),
+                orientation="h",
+                width=0.28,
+                marker={"color": colour},
+                hovertext=[f"{_safe(r.operator)}: {rows_of[name](r):,} {name}" for r in reports],
+                hoverinfo="text",
+            )
+        )
+    for y, report in enumerate(reports):
+        figure.add_annotation(_row_label(y, _safe(report.operator.replace("_", " "))))
+        figure.add_annotation(_row_label(y, f"{report.rows_in:,} → {report.rows_out:,}", right=True))
+    figure.update_xaxes(title={"text": "rows", "font": {"size": 13}}, rangemode="tozero")
+    figure.update_yaxes(range=[len(reports) - 0.55, -0.75], visible=False)
+    figure.update_layout(barmode="stack")
+    return _finish(figure, len(reports))
+
+
+def _row_label(y: int, text: str, *, right: bool = False) -> dict[str, Any]:
+    side = {"x": 1, "xanchor": "right"} if right else {"x": 0, "xanchor": "left"}
+    return {
+        "text": text,
+        "xref": "paper",
+        "y": y,
+        "yshift": 16,
+        "borderpad": 0,
+        "showarrow": False,
+        "align": "left",
+        **side,
+    }
+
+
+def _finish(figure: go.Figure, rows: int) -> go.Figure:
+    # Nothing can be dragged: on a phone a finger on a chart must scroll the page.
+    figure.update_xaxes(fixedrange=True, nticks=6)
+    figure.update_yaxes(fixedrange=True)
+    figure.update_layout(
+        template="none",
+        height=58 + ROW * max(rows, 1),
+        margin={"l": 8, "r": 8, "t": 6, "b": 46},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        font={"size": 13, "family": "system-ui, sans-serif"},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    return figure
+
+
+def _safe(text: str) -> str:
+    """Text in a form that plotly, which reads some HTML, shows as it is."""
+    return html.escape(text)

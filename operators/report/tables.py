@@ -1,0 +1,85 @@
+"""Leaderboards: the trials as a Markdown table and as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from operators.results import Interval, Trial
+from operators.strategist.space import Strategy, label
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADINGS = (
+    "rank", "round", "strategy", "score", "interval", "win / tie / loss", "rows", "teams run", "fine-tune",
+)  # fmt: skip
+LEFT = {"strategy", "fine-tune"}
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """Trials by falling score; of equals the shorter strategy, then the earlier round."""
+    return sorted(trials, key=lambda t: (-t.comparison.score, len(t.strategy), t.round))
+
+
+def leaderboard(trials: Sequence[Trial]) -> str:
+    """Markdown table of the trials, best first."""
+    if not trials:
+        return "No strategy has been tried yet."
+    rule = ["---" if h in LEFT else "---:" for h in HEADINGS]
+    rows = [_row(rank, t) for rank, t in enumerate(ranked(trials), 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [list(HEADINGS), rule, *rows])
+
+
+def console_leaderboard(trials: Sequence[Trial], winner: Strategy | None = None) -> Table:
+    """Table for the terminal, best first, the winner's row highlighted."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Trials against the baseline")
+    for heading in HEADINGS:
+        table.add_column(
+            heading, justify="left" if heading in LEFT else "right", no_wrap=heading != "strategy"
+        )
+    for rank, trial in enumerate(ranked(trials), 1):
+        # Text, not str: rich reads square brackets in a str as markup, and the interval is written in them.
+        cells = [Text(cell) for cell in _row(rank, trial)]
+        table.add_row(*cells, style="bold green" if trial.strategy == winner else None)
+    return table
+
+
+def signed(value: float) -> str:
+    """A score for people: "+0.42", and "0.00" without a sign."""
+    return f"{round(value, 2) + 0.0:+.2f}" if round(value, 2) else "0.00"
+
+
+def interval(of: Interval) -> str:
+    """An interval of scores: "[+0.20, +0.61]"."""
+    return f"[{signed(of[0])}, {signed(of[1])}]"
+
+
+def percent(value: float) -> str:
+    """A share: "85 %"."""
+    return f"{100 * value:.0f} %"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: "0.4 s", "38 s", "12 min", "3.5 h"."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _row(rank: int, trial: Trial) -> list[str]:
+    c = trial.comparison
+    return [
+        str(rank),
+        str(trial.round),
+        label(trial.strategy),
+        signed(c.score),
+        interval(c.score_ci),
+        " / ".join(percent(share) for share in (c.win, c.tie, c.loss)),
+        f"{trial.rows:,}",
+        f"{len(trial.strategy) - trial.reused_teams} of {len(trial.strategy)}",
+        "trained" if trial.trained else "reused",
+    ]

@@ -1,0 +1,99 @@
+"""Reading a model's proposal: what can be used of it, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from operators.strategist.base import Decision, Fallback
+from operators.strategist.space import Strategy, Team
+from operators.strategist.view import AgentView
+
+if TYPE_CHECKING:
+    from operators.llm.client import Answer
+
+
+class RawProposal(BaseModel):
+    """The answer's form; see `prompt.schema`. Team names are checked afterwards, one by one."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+    decision: Decision
+    strategies: list[list[str]] = []
+    best: list[str] = []
+    reasoning: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A checked answer. `strategies` holds only what may be tried; `problems` has each code once."""
+
+    strategies: tuple[Strategy, ...] = ()
+    decision: Decision = "continue"
+    best: Strategy | None = None
+    reasoning: str = ""
+    problems: tuple[Fallback, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is something to go on with, if only in part."""
+        return bool(self.strategies) if self.decision == "continue" else not self.problems
+
+
+def read_answer(answer: Answer, view: AgentView, k: int) -> Reading:
+    """Checks an answer against the search space, the history and `k`. Never raises.
+
+    An answer that breaks the schema is read again leniently: not every server enforces bounds and enums, and
+    "two strategies too many" can be used and complained about, "not JSON" cannot.
+    """
+    if answer.error in ("truncated", "refused"):
+        return Reading(problems=(answer.error,))
+    if answer.error not in (None, "invalid"):
+        return Reading(problems=("endpoint_error",))
+    try:
+        raw = RawProposal.model_validate(answer.parsed or json.loads(answer.text))
+    except (ValueError, RecursionError):
+        return Reading(problems=("invalid_json",))
+    if raw.decision == "continue":
+        return _read_strategies(raw, view, k)
+    problems: list[Fallback] = []
+    best = None
+    if not view.history:
+        problems.append("decided_too_early")
+    elif raw.decision == "best":
+        best, problem = _read_strategy(raw.best, view)
+        if problem or best not in view.tried:
+            problems.append("best_not_tried")
+    return Reading((), raw.decision, best, raw.reasoning, tuple(problems))
+
+
+def _read_strategies(raw: RawProposal, view: AgentView, k: int) -> Reading:
+    kept: list[Strategy] = []
+    problems: list[Fallback] = []
+    for names in raw.strategies:
+        strategy, problem = _read_strategy(names, view)
+        if problem is None and strategy in view.tried:
+            problem = "already_tried"
+        if problem is None and strategy in kept:
+            problem = "repeated_strategy"
+        if problem is None and len(kept) == k:
+            problem = "too_many"
+        if problem is None:
+            kept.append(strategy)
+        else:
+            problems.append(problem)
+    if not kept:
+        problems.append("nothing_new")
+    return Reading(tuple(kept), "continue", None, raw.reasoning, tuple(dict.fromkeys(problems)))
+
+
+def _read_strategy(names: list[str], view: AgentView) -> tuple[Strategy, Fallback | None]:
+    if not names:
+        return (), "empty_strategy"
+    if any(n not in view.teams for n in names):
+        return (), "unknown_team"
+    if len(set(names)) < len(names):
+        return (), "repeated_team"
+    return tuple(Team(n) for n in names), None

