@@ -77,10 +77,11 @@ def process(
 @app.command("operators")
 def list_operators() -> None:
     """List the operators with their parameters."""
+    from operators.strategist.space import Team
     from operators.teams.registry import operators
 
     table = Table("team", "operator", "parameters", "what it does", show_lines=True)
-    for cls in sorted(operators().values(), key=lambda c: (list(type(c.team)).index(c.team), c.name)):
+    for cls in sorted(operators().values(), key=lambda c: (list(Team).index(c.team), c.name)):
         fields = "\n".join(f"{n} = {f.default!r}" for n, f in cls.params_type.model_fields.items())
         table.add_row(cls.team, cls.name, fields, (cls.__doc__ or "").split("\n\n")[0].replace("\n", " "))
     Console().print(table)

@@ -55,7 +55,7 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
     tree = process(proposal.strategies, plan, f"round {number}")
     tuned = {s: _fine_tune(tree[s], plan, f"round {number} - fine-tune {label(s)}") for s in proposal.strategies}
     judged = {
-        s: in_store(judge, plan.runtime.store, f"round {number} - judge {label(s)}").submit(
+        s: in_store(judge, plan.runtime.store, f"round {number} - judge {label(s)}").submit(  # type: ignore[call-overload]
             tuned[s],
             baseline,
             plan.splits.judge,
@@ -96,7 +96,11 @@ def process(strategies: Sequence[Strategy], plan: Plan, when: str) -> dict[Strat
         team = prefix[-1]
         source = tree[prefix[:-1]] if len(prefix) > 1 else plan.sample
         tree[prefix] = in_store(apply_team, plan.runtime.store, f"{when} - {label(prefix)}").submit(
-            team, plan.chains[team], source, plan.context, plan.runtime
+            team,
+            plan.chains[team],
+            source,  # type: ignore[arg-type]  # Prefect resolves futures among arguments
+            plan.context,
+            plan.runtime,
         )
     return tree
 

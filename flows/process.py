@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from typing import Literal
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
@@ -107,15 +108,16 @@ def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Run
         )
     if context.held_out is None:
         return dataset
-    return store.put_records(without(store.get_records(dataset), store.get_records(context.held_out)))
+    kept = without(store.get_records(dataset), store.get_records(context.held_out), same=recipe.left_out)
+    return store.put_records(kept)
 
 
 def _rewriter(recipe: Recipe, config: ProcessConfig) -> Endpoint | None:
     endpoint = config.rewriter or recipe.rewriter
-    allowed = ("rewriter",) if config.i_allow_records_to_leave else ()
+    allowed: tuple[Literal["rewriter"], ...] = ("rewriter",) if config.i_allow_records_to_leave else ()
     # The same rule as in a search: records stay inside unless the owner says otherwise.
     try:
-        Endpoints(rewriter=endpoint, i_allow_records_to_leave_for=allowed)  # type: ignore[arg-type]
+        Endpoints(rewriter=endpoint, i_allow_records_to_leave_for=allowed)
     except ValueError:
         raise ConfigError(
             "the rewriter endpoint is outside this network; use a private server, or set i_allow_records_to_leave"

@@ -84,7 +84,7 @@ def run(
         board.forget.remote(key)
     if isinstance(outcome, Exception):
         raise outcome
-    return outcome  # type: ignore[no-any-return]
+    return outcome
 
 
 def _call(function: Callable[..., Any], args: Any, kwargs: Any, board: Any, key: str) -> Any:

@@ -65,6 +65,7 @@ def run_team(
             base_url=rewriter.base_url,
             cache=RequestCache(rewriter.cache) if rewriter.cache else None,
             token_limit=rewriter.token_limit,
+            role="rewriter",
         )
     ctx = Context(
         seed=context.seed,

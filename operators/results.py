@@ -154,5 +154,7 @@ class Recipe(Result):
     """The private model of LLM operators; set only where the strategy has some."""
     development: RecordsFile | None = None
     evaluation: RecordsFile | None = None
+    left_out: Literal["question", "conversation"] = "conversation"
+    """Which records are not processed: those that ask an evaluation question, or that equal its record."""
     task: str = ""
     evidence: Verdict | None = None

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import CachePolicy
@@ -92,9 +92,7 @@ def silenced(function: Callable[P, R]) -> Callable[P, R]:
 
 def in_store(step: Task[P, R], store: str, run_name: str | None = None) -> Task[P, R]:
     """The task with its results kept in `<store>/results`, under a name that tells the UI what it does."""
-    return cast(
-        "Task[P, R]", step.with_options(result_storage=result_storage(store), task_run_name=run_name or step.name)
-    )
+    return step.with_options(result_storage=result_storage(store), task_run_name=run_name or step.name)
 
 
 @functools.cache

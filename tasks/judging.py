@@ -12,7 +12,7 @@ from operators.judging.statistics import compare
 from operators.results import Comparison
 from operators.training.lora import FineTune
 from tasks.durable import durable
-from tasks.processing import base_url, request_cache
+from tasks.processing import base_url, model_identity, request_cache
 from tasks.progress import shown
 from tasks.runtime import Runtime
 from tasks.training import training_content
@@ -21,7 +21,7 @@ from tasks.training import training_content
 def _judged_by(settings: Judging, runtime: Runtime) -> list[object]:
     if settings.method == "reference":
         return [settings.method, settings.tie_margin, settings.bootstrap, settings.confidence]
-    return [settings, runtime.judge.model if runtime.judge else None]
+    return [settings, model_identity(runtime.judge)]
 
 
 @durable(
@@ -113,6 +113,7 @@ def _pairwise(
         base_url=base_url(runtime.judge),
         cache=RequestCache(request_cache()),
         token_limit=runtime.token_limit,
+        role="judge",
     )
     with shown() as progress:
         result = pairwise.judge(

@@ -8,6 +8,7 @@ from operators import jobs, processing
 from operators.config import Endpoint, Endpoints, Step
 from operators.data.store import DatasetRef
 from operators.errors import ConfigError
+from operators.models import model_digest
 from operators.processing import Rewriter, TeamContext
 from operators.results import TeamRun
 from operators.strategist.space import Team
@@ -31,7 +32,7 @@ def _content(
     runtime: Runtime,
 ) -> list[object]:
     # The rewriter's model matters only to teams that ask it.
-    llm = runtime.rewriter.model if runtime.rewriter and _any(specs, "needs_llm") else None
+    llm = model_identity(runtime.rewriter) if _any(specs, "needs_llm") else None
     return [team, list(specs), output_of(source).sha256, context, llm]
 
 
@@ -82,8 +83,15 @@ def base_url(endpoint: Endpoint) -> str:
     if endpoint.managed:
         from operators.llm.vllm import shared_server
 
-        return shared_server(endpoint.model).wait()
+        return shared_server(endpoint.model).start().wait().base_url
     return endpoint.base_url or "https://api.anthropic.com"
+
+
+def model_identity(endpoint: Endpoint | None) -> str | None:
+    """What names an endpoint's model in cache keys: the weights where they are here, else the model's name."""
+    if endpoint is None:
+        return None
+    return model_digest(endpoint.model) if endpoint.managed else endpoint.model
 
 
 def request_cache() -> str:

@@ -10,7 +10,7 @@ from operators.strategist.base import Proposal, refuse_repeats
 from operators.strategist.factory import build_strategist
 from operators.strategist.view import AgentView
 from tasks.durable import durable
-from tasks.processing import base_url, request_cache
+from tasks.processing import base_url, model_identity, request_cache
 
 
 class Proposed(BaseModel):
@@ -30,7 +30,7 @@ def _content(view: AgentView, k: int, config: SearchConfig) -> list[object]:
         k,
         config.strategist_kind,
         config.strategist.max_tokens,
-        endpoint.model if endpoint else None,
+        model_identity(endpoint),
         config.seed,
     ]
 
@@ -49,6 +49,7 @@ def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
             base_url=base_url(endpoint),
             cache=RequestCache(request_cache()),
             token_limit=view.remaining.tokens,
+            role="strategist",
         )
     proposal = build_strategist(config, client).propose(view, k)
     return Proposed(proposal=refuse_repeats(proposal, view, k), usage=client.usage if client else LLMUsage())

@@ -53,7 +53,7 @@ def publish(
         output.write(f"adapter/{file.relative_to(folder).as_posix()}", file.read_bytes())
     transcript = [json.loads(p.model_dump_json()) for p in proposals]
     output.write("transcript.json", json.dumps(transcript, indent=1, ensure_ascii=False))
-    output.write("report.html", render(result, fidelity=fidelity.model_dump(mode="json")))
+    output.write("report.html", render(result, fidelity=fidelity.model_dump(mode="json"), recipe=recipe))
     output.write("search.json", result.model_dump_json(indent=1))
 
     create_markdown_artifact(
@@ -90,6 +90,7 @@ def make_recipe(
         rewriter=config.endpoints.rewriter if needs_llm else None,
         development=RecordsFile(file="development.jsonl", sha256=splits.search.sha256),
         evaluation=RecordsFile(file="evaluation.jsonl", sha256=splits.held_out.sha256),
+        left_out="conversation" if config.data.evaluation else "question",
         task=config.data.task,
         evidence=result.verdict,
     )

@@ -58,7 +58,7 @@ def split_questions(
         search=place.put_records(parts.search),
         judge=place.put_records(parts.judge),
         sealed=place.put_records(parts.sealed),
-        held_out=place.put_records([*parts.search, *parts.judge, *parts.sealed]),
+        held_out=place.put_records(parts.held_out),
     )
 
 
@@ -80,21 +80,18 @@ def draw_sample(
     store: str,
 ) -> Sample:
     """A share of the training records with the same embedding distribution and the same share of flags."""
-    import numpy as np
-
     from operators.embedding import embed
-    from operators.fidelity import measure
+    from operators.fidelity import fidelity
     from operators.sampling import sample
 
     place = Store(store)
     records = place.get_records(train)
     vectors = embed([r.text for r in records], embedder)  # in the cache since the embed task
-    flags = np.asarray([r.flagged is not False for r in records])
+    flags = [r.flagged for r in records]
     chosen = sample(
         vectors, flags, fraction=settings.fraction, minimum=settings.minimum, method=settings.method, seed=seed
     )
-    lengths = np.asarray([len(r.text) for r in records])
     return Sample(
         dataset=place.put_records(records[i] for i in chosen),
-        fidelity=measure(vectors, flags, lengths, chosen, seed=seed),
+        fidelity=fidelity(vectors, flags, [len(r.text) for r in records], chosen, seed=seed),
     )

@@ -14,6 +14,11 @@ from operators.teams.base import Operator, OperatorSpec
 
 BUILT_IN = [
     # "module:Class", one line an operator, in the order the teams' chains use them.
+    "operators.teams.selection.nearest_to_development:NearestToDevelopment",
+    "operators.teams.selection.ifd:IFD",
+    "operators.teams.selection.ifd:Perplexity",
+    "operators.teams.selection.controls:RandomSelection",
+    "operators.teams.selection.controls:LongestSelection",
 ]
 
 

@@ -44,7 +44,8 @@ def load_model(recipe: Training) -> Any:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = getattr(torch, recipe.dtype)
-    return AutoModelForCausalLM.from_pretrained(local_path(recipe.model), dtype=dtype).to(device)
+    model: Any = AutoModelForCausalLM.from_pretrained(local_path(recipe.model), dtype=dtype)
+    return model.to(device)
 
 
 def fine_tune(
@@ -219,7 +220,7 @@ def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> li
 def _OrderedTrainer(base: type) -> type:
     """A Trainer that takes the rows in the order given: `batches` has already shuffled them."""
 
-    class OrderedTrainer(base):  # type: ignore[misc]
+    class OrderedTrainer(base):
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             from torch.utils.data import SequentialSampler
 
