@@ -100,6 +100,15 @@ class Endpoint(Settings):
     timeout: float = Field(120, gt=0, description="Seconds a request may take")
     retries: int = Field(4, ge=0)
 
+    @field_validator("base_url")
+    @classmethod
+    def _has_host(cls, value: str | None) -> str | None:
+        if value is not None:
+            url = urlsplit(value)
+            if url.scheme not in ("http", "https") or not url.hostname:
+                raise ValueError("expected a URL like http://127.0.0.1:8000")
+        return value
+
     @property
     def is_private(self) -> bool:
         """Whether requests stay on this machine or a private network (by host name alone, no look-up)."""
@@ -109,6 +118,8 @@ class Endpoint(Settings):
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
+            if not host[:1].isalpha():
+                return False  # "134744072" and "0x8080808" are other spellings of 8.8.8.8
             # Single-label names and these suffixes never resolve on the public internet.
             return "." not in host or host.endswith((".local", ".internal", ".svc", ".cluster.local", ".lan"))
         return address.is_private or address.is_loopback
