@@ -14,6 +14,17 @@ from operators.teams.base import Operator, OperatorSpec
 
 BUILT_IN = [
     # "module:Class", one line an operator, in the order the teams' chains use them.
+    "operators.teams.cleaning.fix_text:FixText",
+    "operators.teams.cleaning.strip_markup:StripMarkup",
+    "operators.teams.cleaning.mask_contacts:MaskContacts",
+    "operators.teams.cleaning.special_characters:SpecialCharacters",
+    "operators.teams.cleaning.length_bounds:LengthBounds",
+    "operators.teams.cleaning.repetition:Repetition",
+    "operators.teams.cleaning.truncated_answers:TruncatedAnswers",
+    "operators.teams.cleaning.answer_mismatch:AnswerMismatch",
+    "operators.teams.cleaning.exact_duplicates:ExactDuplicates",
+    "operators.teams.cleaning.near_duplicates:NearDuplicates",
+    "operators.teams.cleaning.semantic_duplicates:SemanticDuplicates",
     "operators.teams.selection.nearest_to_development:NearestToDevelopment",
     "operators.teams.selection.ifd:IFD",
     "operators.teams.selection.ifd:Perplexity",

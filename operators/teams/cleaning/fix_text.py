@@ -1,0 +1,119 @@
+"""Repairs broken encodings, invisible characters and white space."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field
+
+from operators.data.records import Record
+from operators.strategist.space import Team
+from operators.teams.base import Context, Operator, Params, map_contents
+from operators.text.code import looks_like_code, outside_code
+from operators.text.spacing import normalise_spaces
+
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
+# Zero-width space, word joiner, soft hyphen, byte order mark, deprecated and interlinear controls, and tag
+# characters (used to smuggle hidden instructions) outside an emoji flag.
+_INVISIBLE = re.compile(
+    "[\u00ad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffc]|(?<![\U0001f3f4\U000e0020-\U000e007f])"
+    "[\U000e0000-\U000e007f]+"
+)
+_JOINERS = re.compile("[\u200c\u200d]")
+# A joiner shapes Arabic, Persian, Indic and emoji text; next to anything else it is residue.
+_LONE_JOINER = re.compile(
+    "(?<![\u0600-\u0dff\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])[\u200c\u200d]"
+    "|[\u200c\u200d](?![\u0600-\u0dff\u2600-\u27bf\U0001f000-\U0001faff])"
+)
+_DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})")
+_ROUNDS = 4
+
+
+class FixTextParams(Params):
+    """Parameters of `fix_text`."""
+
+    encoding: bool = Field(True, description="Repair text decoded with the wrong encoding (mojibake), with ftfy")
+    invisible: bool = Field(True, description="Remove control, zero-width and stray direction characters")
+    escapes: bool = Field(
+        True, description=r"Decode escapes such as \x41 or \u00e9 left in prose (code is left alone)"
+    )
+    spaces: bool = Field(True, description="One kind of space and line end, no double spaces or blank lines")
+    normalization: Literal["NFC", "NFKC", "none"] = Field(
+        "NFC", description="Unicode normalization form; NFKC also replaces full-width and superscript forms"
+    )
+
+
+class FixText(Operator[FixTextParams]):
+    """Repairs mojibake, invisible characters, undecoded escapes and white space, in every turn.
+
+    Letters, punctuation and width of every script stay as they are: curly quotes and full-width Chinese
+    punctuation are not faults. Touches all records: nothing is lost by it.
+    """
+
+    name = "fix_text"
+    team = Team.CLEANING
+    params_type = FixTextParams
+
+    def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
+        return map_contents(records, self._fix)
+
+    def _fix(self, text: str) -> str:
+        # One repair can uncover another (an escape that spells mojibake); the end is a fixed point.
+        for _ in range(_ROUNDS):
+            fixed = self._once(text)
+            if fixed == text:
+                break
+            text = fixed
+        return text
+
+    def _once(self, text: str) -> str:
+        p = self.params
+        if p.escapes and "\\" in text and _ESCAPE.search(text) and not looks_like_code(text):
+            text = outside_code(text, lambda t: _ESCAPE.sub(_unescape, t))
+        if not text.isascii():
+            text = self._fix_unicode(text)
+        if p.invisible:
+            text = _CONTROL.sub("", text)
+        return normalise_spaces(text) if p.spaces else text
+
+    def _fix_unicode(self, text: str) -> str:
+        p = self.params
+        if p.encoding or p.normalization != "none":
+            text = _ftfy(text, p.encoding, None if p.normalization == "none" else p.normalization)
+        if p.invisible:
+            text = _INVISIBLE.sub("", text)
+            if _JOINERS.search(text):
+                text = _LONE_JOINER.sub("", text)
+            if _DIRECTION.search(text) and not _RIGHT_TO_LEFT.search(text):
+                text = _DIRECTION.sub("", text)
+        return text
+
+
+def _ftfy(text: str, encoding: bool, normalization: str | None) -> str:
+    import ftfy
+
+    return str(
+        ftfy.fix_text(
+            text,
+            unescape_html=False,  # the work of strip_markup
+            fix_encoding=encoding,
+            fix_c1_controls=encoding,
+            fix_surrogates=encoding,
+            fix_latin_ligatures=False,
+            fix_character_width=False,
+            uncurl_quotes=False,
+            fix_line_breaks=False,
+            remove_terminal_escapes=True,
+            remove_control_chars=False,
+            normalization=normalization,
+            explain=False,
+        )
+    )
+
+
+def _unescape(match: re.Match[str]) -> str:
+    character = chr(int(match[1] or match[2], 16))
+    return character if character.isprintable() else ""

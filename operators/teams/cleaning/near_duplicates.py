@@ -1,0 +1,87 @@
+"""Removes records that nearly repeat another one, or an evaluation record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from operators.data.records import Record
+from operators.strategist.space import Team
+from operators.teams.base import Context, Operator, Params
+from operators.teams.cleaning.keeping import keep_order
+from operators.text.near_duplicates import near_duplicates, near_duplicates_of
+from operators.text.shingles import Shingling
+
+
+class NearDuplicatesParams(Params):
+    """Parameters of `near_duplicates`."""
+
+    threshold: float = Field(0.7, gt=0, le=1, description="Jaccard similarity from which two records are one")
+    permutations: int = Field(128, ge=16, le=1024, description="MinHash permutations")
+    ngram: int = Field(
+        5,
+        ge=1,
+        le=32,
+        description="Tokens a shingle: words, or characters in unspaced scripts (Chinese, Thai)",
+    )
+    keep: Literal["first", "best"] = Field(
+        "best",
+        description="Which of a group stays: the first, or the clean one, then the longest, then the first",
+    )
+    within: bool = Field(True, description="Compare the records with each other")
+    decontaminate: bool = Field(True, description="Drop records that nearly repeat an evaluation record")
+
+
+class NearDuplicates(Operator[NearDuplicatesParams]):
+    """MinHash LSH over shingles that suit the script; every removal is confirmed by exact Jaccard similarity.
+
+    Compared are the user and assistant turns: a system prompt shared by all records makes no duplicates. A
+    record is dropped only for one that stays, so similarity does not chain. For decontamination a record
+    counts as a copy where its conversation, or one of its questions of at least `ngram` tokens, nearly repeats
+    that of an evaluation record. The quality flag only ranks copies (`keep`): a clean copy is a copy too.
+    """
+
+    name = "near_duplicates"
+    team = Team.CLEANING
+    params_type = NearDuplicatesParams
+
+    def apply(self, records: list[Record], context: Context) -> list[Record]:
+        p = self.params
+        how = Shingling(p.threshold, p.ngram, p.permutations)
+        if p.decontaminate and context.held_out:
+            context.progress(self.name, 0, len(records))
+            spoilt = contaminated(records, context.held_out, how)
+            self.count("contaminated", int(spoilt.sum()))
+            records = [r for r, bad in zip(records, spoilt, strict=True) if not bad]
+        if p.within:
+            order = keep_order(records, p.keep)
+            owner = near_duplicates(_Conversations([records[i] for i in order]), how)
+            kept = sorted(order[np.flatnonzero(owner < 0)])
+            self.count("near_duplicates", len(records) - len(kept))
+            records = [records[i] for i in kept]
+        return records
+
+
+def contaminated(records: Sequence[Record], held_out: Sequence[Record], how: Shingling) -> np.ndarray:
+    """Whether each record nearly repeats an evaluation record, in whole or in a question; bool, shape (n,)."""
+    whole = near_duplicates_of(_Conversations(records), _Conversations(held_out), how)
+    turns = [(i, m.content) for i, r in enumerate(records) for m in r.messages if m.role == "user"]
+    asked = near_duplicates_of([t for _, t in turns], [r.question for r in held_out], how, least_tokens=how.ngram)
+    whole[[i for (i, _), bad in zip(turns, asked, strict=True) if bad]] = True
+    return whole
+
+
+class _Conversations(Sequence[str]):
+    """The user and assistant text of each record, joined when it is asked for: not all in memory at once."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, i: Any) -> Any:
+        return "\n".join(m.content for m in self._records[i].messages if m.role != "system")

@@ -1,0 +1,61 @@
+"""Removes symbols that carry no language."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from operators.data.records import Record
+from operators.strategist.space import Team
+from operators.teams.base import Context, Operator, Params, to_process
+from operators.text.code import looks_like_code, outside_code
+from operators.text.spacing import normalise_spaces
+from operators.text.symbols import remove_symbols, symbol_share
+
+_SHORT = 16
+
+
+class SpecialCharactersParams(Params):
+    """Parameters of `special_characters`."""
+
+    remove: bool = Field(True, description="Remove decoration, unshowable characters and runs of symbols")
+    max_share: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        description="Drop a record where symbols are more than this share of an answer; 1: never",
+    )
+
+
+class SpecialCharacters(Operator[SpecialCharactersParams]):
+    """Removes decoration and runs of symbols, and drops answers that are mostly symbols.
+
+    Letters, marks, digits and punctuation of every script, mathematics, currencies and emoji stay, and so do
+    code (fenced, or by its looks) and Markdown. Text repair touches all records; dropping honours the flag.
+    """
+
+    name = "special_characters"
+    team = Team.CLEANING
+    params_type = SpecialCharactersParams
+
+    def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
+        p = self.params
+        kept = []
+        for record in records:
+            if p.max_share < 1 and to_process(record) and self._is_noise(record.answer):
+                self.count("mostly_symbols")
+                continue
+            kept.append(record.with_contents([_clean(m.content) for m in record.messages]) if p.remove else record)
+        return kept
+
+    def _is_noise(self, answer: str) -> bool:
+        # Formulas and one-sign answers are short.
+        return (
+            len(answer) >= _SHORT and symbol_share(answer) > self.params.max_share and not looks_like_code(answer)
+        )
+
+
+def _clean(text: str) -> str:
+    cleaned = outside_code(text, remove_symbols)
+    if cleaned == text:
+        return text
+    return text if looks_like_code(text) else normalise_spaces(cleaned)

@@ -1,0 +1,1 @@
+"""Text utilities the teams share: tokens and shingles by script, near-duplicates, sentences, code."""

@@ -1,0 +1,69 @@
+"""Sentences that belong to the page a text was copied from, not to the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_SENTENCE = r"(?:(?<=[.!?。！？])[ \t]*|^[ \t]*)"
+_REST = r"[^.!?\n]{0,200}?"
+_LINK = r"(?:here|(?:on )?(?:the|this) (?:link|button)(?: below| above)?)"
+_RULES = (
+    # "To see the list, click here.": a sentence that ends in, or begins with, a link that is gone.
+    (("click",), rf"{_SENTENCE}{_REST}\bclick {_LINK}\s*(?:[.!»→›>]+|-+>|(?=\s*$))"),
+    (("click",), rf"{_SENTENCE}(?:please )?click {_LINK} (?:to|for)\b[^.!?\n]{{0,200}}[.!]?"),
+    # "Read more about X" on a line of its own, "... read more" at the end of one.
+    (
+        (" more",),
+        r"^[ \t]*[\[(]?(?:read|learn|see|show|view|find out) more\b[^.!?\n]{0,80}[.»→›>\])]*[ \t]*$"
+        r"|[ \t]*(?:[\[(|»›]\s*)?\b(?:read|show|view) more\b\s*(?:[\])»→›]|>+|-+>)?[ \t]*$",
+    ),
+    # "For further information consult a dentist online -->"
+    (("->",), rf"{_SENTENCE}{_REST}\bconsult an? [^.!?\n]{{1,80}} online\b[^\n\w]{{0,10}}-+>"),
+    (
+        ("all rights reserved", "copyright", "©"),
+        r"^[ \t]*(?:all rights reserved|copyright\s*(?:©|\(c\))|©\s*\d{4})[^\n]{0,120}$",
+    ),
+    (
+        ("advertisement", "sponsored", "share ", "skip to", "back to top", "print this"),
+        r"^[ \t]*(?:advertisements?|sponsored(?: content)?|share (?:this|on)\b[^\n]{0,40}"
+        r"|skip to (?:main )?content"
+        r"|back to top|print this page)[ \t.!]*$",
+    ),
+    (
+        ("in to ", "newsletter", "related ", "cookies"),
+        r"^[ \t]*(?:(?:log|sign) in to (?:reply|comment|vote)[^\n]{0,40}|subscribe to (?:our|the) newsletter"
+        r"[^\n]{0,80}|related (?:articles|posts|links):?|(?:we|this (?:web)?site) uses? cookies[^\n]{0,160})"
+        r"[ \t.!]*$",
+    ),
+    (
+        ("点击",),
+        r"[（(]?(?:请)?点击(?:这里|此处|查看(?:更多|全文|详情)|阅读(?:更多|全文))[^。！？\n]{0,30}[。！]?[）)]?",
+    ),
+    (
+        ("阅读", "查看", "展开全文", "版权所有"),
+        r"^[ \t]*(?:(?:相关)?阅读(?:更多|全文|原文)|查看(?:更多|全文|详情)|展开全文|版权所有)[^\n]{0,40}$",
+    ),
+    (
+        ("haga clic", "leer más", "cliquez", "lire la suite", "klicken", "weiterlesen", "mehr lesen"),
+        r"^[ \t]*(?:haga clic aquí|leer más|cliquez ici|lire la suite|hier klicken|weiterlesen|mehr lesen)"
+        r"[^\n]{0,80}$",
+    ),
+)
+# Looking for a plain word first is a hundred times cheaper than trying the pattern.
+_COMPILED = tuple((hints, re.compile(pattern, re.IGNORECASE | re.MULTILINE)) for hints, pattern in _RULES)
+
+
+def remove_boilerplate(text: str, phrases: Iterable[str] = ()) -> tuple[str, int]:
+    """The text without page furniture, and how many pieces there were. `phrases` are further pieces that are
+    removed wherever they occur, letter case aside."""
+    removed = 0
+    lower = text.lower()
+    for hints, pattern in _COMPILED:
+        if any(hint in lower for hint in hints):
+            text, n = pattern.subn("", text)
+            removed += n
+    for phrase in phrases:
+        text, n = re.subn(re.escape(phrase), "", text, flags=re.IGNORECASE)
+        removed += n
+    return text, removed

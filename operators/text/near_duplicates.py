@@ -1,0 +1,67 @@
+"""Near-duplicates within a set of texts, and of one set in another.
+
+MinHash LSH only proposes pairs; what counts is the exact Jaccard similarity of the shingle sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.text.greedy import resolve
+from operators.text.minhash import candidates, candidates_across, sketch
+from operators.text.shingles import Joined, ShingleSets, Shingling
+from operators.text.tokens import Ints, UInts
+
+
+def near_duplicates(texts: Sequence[str], how: Shingling) -> Ints:
+    """For each text the index of the earlier text it nearly repeats, or -1 where it is kept, shape (n,).
+
+    Greedy in the given order: a text is dropped only where a *kept* earlier one is at least `threshold`
+    similar, so similarity does not chain. Texts without tokens are kept.
+    """
+    sketches = sketch(texts, how)
+    owner = _equal_owners(sketches.whole)
+    owner[sketches.tokens == 0] = -1
+    unique = np.flatnonzero((owner < 0) & (sketches.tokens > 0))
+    edges = candidates(sketches.take(unique), how)
+    sets = ShingleSets(texts, unique[np.unique(edges)], how)
+    found = resolve(len(unique), edges, lambda pairs: sets.jaccard(unique[pairs]) >= how.threshold)
+    dropped = found >= 0
+    owner[unique[dropped]] = unique[found[dropped]]
+    # An equal copy of a text that was dropped belongs to whatever that one was dropped for.
+    copies = np.flatnonzero(owner >= 0)
+    behind = owner[owner[copies]]
+    owner[copies[behind >= 0]] = behind[behind >= 0]
+    return owner
+
+
+def near_duplicates_of(
+    texts: Sequence[str], references: Sequence[str], how: Shingling, *, least_tokens: int = 1
+) -> NDArray[np.bool_]:
+    """Whether each text nearly repeats any of the references, shape (n,). Texts and references of fewer than
+    `least_tokens` tokens are left out: "Yes, please." is nobody's copy."""
+    m = len(references)
+    every = Joined(references, texts)
+    sketches = sketch(every, how)
+    fit = sketches.tokens >= max(least_tokens, 1)
+    index = np.flatnonzero(fit)
+    split = int(fit[:m].sum())
+    hit = np.zeros(len(every), np.bool_)
+    hit[m:] = fit[m:] & np.isin(sketches.whole[m:], sketches.whole[:m][fit[:m]])
+    for local in candidates_across(sketches.take(index), split, how):
+        pairs = index[local]
+        pairs = pairs[~hit[pairs[:, 1]]]
+        close = ShingleSets(every, np.unique(pairs), how).jaccard(pairs) >= how.threshold
+        hit[pairs[close, 1]] = True
+    return hit[m:]
+
+
+def _equal_owners(whole: UInts) -> Ints:
+    """Index of the first text with the same hash, or -1 for that first one."""
+    _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
+    owner = first[inverse].astype(np.int64)
+    owner[owner == np.arange(len(whole))] = -1
+    return owner

@@ -1,0 +1,103 @@
+"""Repetition within a text: the same words again at once (loops), or the same n-grams all over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.text.sentences import split_sentences
+from operators.text.tokens import Ints, Segments, UInts, chunks, ngram_hashes, token_hashes, token_spans
+
+LONGEST_LOOP = 12
+"""Tokens of the longest unit whose immediate repetition is looked for."""
+_STRETCHED = re.compile(r"([^\W\d_A-Z])\1{9,}")
+_STUTTER = re.compile(r"([^\W\d_A-Z]{2,5}?)\1{5,}")
+_MEANT = re.compile(r"[^\W\d_]{2}|[^\W\d_\x00-\x7f]")
+
+
+def ngram_repetition(texts: Sequence[str], n: int) -> NDArray[np.float64]:
+    """Share of each text's n-grams of tokens that occurred before in it, in [0, 1): 1 - distinct / all."""
+    ratio = np.zeros(len(texts))
+    for start, run in chunks(texts):
+        ratio[start : start + len(run)] = _repeated_share(ngram_hashes(token_hashes(run), n))
+    return ratio
+
+
+def find_repetition(texts: Sequence[str], n: int, times: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """`ngram_repetition`, and whether a text holds a loop: a unit of up to LONGEST_LOOP tokens `times` times in
+    a row, or letters stretched within a word."""
+    ratio, loops = np.zeros(len(texts)), np.zeros(len(texts), np.bool_)
+    for start, run in chunks(texts):
+        tokens = token_hashes(run)
+        owner = np.repeat(np.arange(start, start + len(run)), tokens.sizes)
+        ratio[start : start + len(run)] = _repeated_share(ngram_hashes(tokens, n))
+        for period in range(1, LONGEST_LOOP + 1):
+            at = _loop_starts(tokens.hashes, period, times)
+            loops[owner[at[owner[at] == owner[at + period * times - 1]]]] = True
+        for i, text in enumerate(run, start):
+            if not loops[i] and (_STRETCHED.search(text) or _STUTTER.search(text)):
+                loops[i] = True
+    return ratio, loops
+
+
+def collapse_loops(text: str, times: int) -> str:
+    """The text with every loop reduced to its unit, said once. Loops of numbers and single letters stay:
+    matrices and sequences are no stutter."""
+    text = _STUTTER.sub(r"\1", _STRETCHED.sub(r"\1\1\1", text))
+    for period in range(1, LONGEST_LOOP + 1):
+        hashes, starts, ends = token_spans(text)
+        at = _loop_starts(hashes, period, times)
+        if not len(at):
+            continue
+        parts, done = [], 0
+        first = 0
+        while first < len(at):
+            begin = int(at[first])
+            last = begin + period  # tokens [begin, last) are the unit; find where its repetition ends
+            while last < len(hashes) and hashes[last] == hashes[last - period]:
+                last += 1
+            last -= (last - begin) % period
+            unit_end, loop_end = int(ends[begin + period - 1]), int(ends[last - 1])
+            if _MEANT.search(text[int(starts[begin]) : unit_end]) and unit_end > done:
+                parts.append(text[done:unit_end])
+                done = loop_end
+            first = int(np.searchsorted(at, last))
+        text = "".join([*parts, text[done:]])
+    return text
+
+
+def drop_repeated_sentences(text: str, least_tokens: int = 4) -> str:
+    """The text without sentences that it has said before, letter case aside; short ones may come again."""
+    sentences = split_sentences(text)
+    tokens = token_hashes(sentences)
+    seen: set[bytes] = set()
+    at, kept = 0, []
+    for i, sentence in enumerate(sentences):
+        key = tokens.hashes[tokens.offsets[i] : tokens.offsets[i + 1]].tobytes()
+        begin = text.index(sentence, at)
+        gap, at = text[at:begin], begin + len(sentence)
+        if tokens.sizes[i] >= least_tokens and key in seen:
+            continue
+        seen.add(key)
+        kept.append(gap + sentence)
+    return "".join(kept).strip()
+
+
+def _loop_starts(hashes: UInts, period: int, times: int) -> Ints:
+    """First tokens of units of `period` tokens that stand `times` times in a row."""
+    need = period * (times - 1)
+    if len(hashes) < period + need:
+        return np.zeros(0, np.int64)
+    same = np.concatenate(([0], np.cumsum(hashes[period:] == hashes[:-period])))
+    return np.flatnonzero(same[need:] - same[:-need] == need)
+
+
+def _repeated_share(grams: Segments) -> NDArray[np.float64]:
+    owner = np.repeat(np.arange(len(grams.offsets) - 1, dtype=np.uint64), grams.sizes)
+    keys = np.sort((owner << np.uint64(40)) | (grams.hashes >> np.uint64(24)))
+    again = keys[1:] == keys[:-1]
+    repeated = np.bincount((keys[1:][again] >> np.uint64(40)).astype(np.int64), minlength=len(grams.sizes))
+    return np.asarray(repeated / np.maximum(grams.sizes, 1))

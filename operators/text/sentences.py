@@ -1,0 +1,53 @@
+"""Where sentences end, in any script."""
+
+from __future__ import annotations
+
+import re
+
+_STOPS = ".!?…。！？｡।॥؟۔።။៕܀։॥"
+_CLOSERS = "\"'”’»›)\\]}）】」』》*_`~"
+_COMPLETE = re.compile(rf"[{_STOPS}][{_CLOSERS}\s]*\Z|```\s*\Z|[|}}>;]\s*\Z")
+_ELLIPSIS = re.compile(rf"(?:\.\s?\.\s?\.|…)[{_CLOSERS}\s]*\Z")
+_BOUNDARY = re.compile(rf"(?<=[。！？｡])|(?<=[{_STOPS}][{_CLOSERS}])\s+|(?<=[{_STOPS}])\s+|\n+")
+_LAST_STOP = re.compile(rf"[{_STOPS}][{_CLOSERS}]*(?=\s|\Z)|[。！？｡][{_CLOSERS}]*")
+# Dots that end no sentence: initials and the abbreviations of prose that come before a capital or a number.
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e|cf|al|approx|No|Fig|Inc|Ltd|Jr|Sr)\.)\Z"
+)
+_ITEM = re.compile(r"[ \t]*(?:[-*+•▪◦‣]|\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S")
+
+
+def is_complete(text: str) -> bool:
+    """Whether a text ends as a finished text does: in terminal punctuation (an ellipsis is none), in code or a
+    table, or in a list whose items all go without it."""
+    text = text.rstrip()
+    if not text or _ELLIPSIS.search(text):
+        return not text
+    if _COMPLETE.search(text):
+        return True
+    lines = [line for line in text.split("\n") if line.strip()]
+    items = [line for line in lines if _ITEM.match(line)]
+    if len(items) < 2 or not _ITEM.match(lines[-1]):
+        return False
+    others = items[:-1]
+    return sum(not _COMPLETE.search(line.rstrip()) for line in others) * 2 > len(others)
+
+
+def has_ellipsis(text: str) -> bool:
+    """Whether the text ends in dots that stand for what is missing."""
+    return _ELLIPSIS.search(text.rstrip()) is not None
+
+
+def cut_to_sentence(text: str) -> str:
+    """The text up to the end of its last complete sentence; "" where it has none."""
+    end = 0
+    for match in _LAST_STOP.finditer(text):
+        before = text[: match.end()]
+        if not _ELLIPSIS.search(before) and not _ABBREVIATION.search(before[-12:]):
+            end = match.end()
+    return text[:end].rstrip()
+
+
+def split_sentences(text: str) -> list[str]:
+    """Sentences and lines of the text, in order, each with its own punctuation; white space between is lost."""
+    return [part for part in _BOUNDARY.split(text) if part and part.strip()]
