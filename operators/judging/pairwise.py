@@ -69,9 +69,10 @@ def judge(
 
 def _request(question: Record, first: str, second: str, settings: Judging, task: str, seed: int) -> Request:
     criteria = " > ".join(settings.criteria)
-    system = (
+    system = system_prompt(
         "You compare two answers to one question. Decide by these criteria, most important first: "
-        f"{criteria}. Length is no merit. {DATA_RULE}" + (f" What the answers are for: {task}" if task else "")
+        f"{criteria}. Length is no merit.",
+        f"What the answers are for: {task}" if task else "",
     )
     block = data_block([("Question", question.question), ("First answer", first), ("Second answer", second)])
     prompt = f'{block}\nWhich answer is better? Reply with the JSON value of "better": first, second or tie.'

@@ -1,0 +1,47 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.config import LoRA, Training
+from operators.data.records import Message, Record
+from operators.data.store import Store
+from operators.errors import DataError
+from operators.training.lora import batches, evaluate, fine_tune
+from operators.training.tokens import Example
+
+TINY = Training(steps=6, batch_size=4, learning_rate=2e-3, max_length=64, lora=LoRA(rank=4, last_layers=2))
+
+
+def qa(i, question, answer):
+    return Record(str(i), (Message("user", question), Message("assistant", answer)))
+
+
+TRAIN = [qa(i, f"What is item {i}?", "It is a wrench.") for i in range(8)]
+QUESTIONS = [qa(100, "What is item 99?", "It is a wrench."), qa(101, "What is item 98?", "It is a wrench.")]
+
+
+@settings(max_examples=50, deadline=None)
+@given(n=st.integers(1, 40), size=st.integers(1, 9), steps=st.integers(1, 12), seed=st.integers(0, 3))
+def test_every_strategy_sees_the_same_number_of_examples(n, size, steps, seed):
+    examples = [Example([0] * (1 + i % 7), [0] * (1 + i % 7)) for i in range(n)]
+    made = batches(examples, size, steps, seed)
+    assert [len(b) for b in made] == [size] * steps
+    counts = [sum(b.count(i) for b in made) for i in range(n)]
+    assert max(counts) - min(counts) <= 1  # whole epochs before any record comes again
+    assert made == batches(examples, size, steps, seed)
+
+
+def test_training_lowers_the_loss_and_the_adapter_can_be_measured_again(tmp_path):
+    store = Store(str(tmp_path))
+    tuned = fine_tune(TRAIN, QUESTIONS, TINY, store)
+    untuned = evaluate(None, QUESTIONS, TINY, store)
+    assert sum(tuned.question_nll) < sum(untuned) - 1.0
+    assert evaluate(tuned.adapter, QUESTIONS, TINY, store) == pytest.approx(tuned.question_nll)
+    again = fine_tune(list(reversed(TRAIN)), QUESTIONS, TINY, store)
+    assert again.adapter == tuned.adapter  # the order of the rows is no input
+
+
+def test_records_without_an_answer_are_a_clear_error(tmp_path):
+    empty = [Record("1", (Message("user", "only a question"),))]
+    with pytest.raises(DataError, match="none of the 1 records has an answer"):
+        fine_tune(empty, QUESTIONS, TINY, Store(str(tmp_path)))
