@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import shutil
 import tempfile
 import uuid
@@ -78,7 +79,12 @@ def filesystem(uri: str) -> tuple[Any, str]:
     the AWS_* environment variables."""
     import fsspec
 
-    fs, path = fsspec.core.url_to_fs(uri if "://" in uri else str(Path(uri).expanduser().absolute()))
+    try:
+        fs, path = fsspec.core.url_to_fs(uri if "://" in uri else str(Path(uri).expanduser().absolute()))
+    except (ValueError, ImportError):
+        raise DataError(
+            f"{uri}: no file system is known for this kind of URL; give a path or s3://"
+        ) from None
     # A long-lived process must see an object that arrived after it last listed the bucket.
     fs.invalidate_cache()
     return fs, path
@@ -111,12 +117,15 @@ def failures_named(uri: str, action: str) -> Iterator[None]:
 def open_binary(uri: str, *, gzipped: bool = False) -> Iterator[IO[bytes]]:
     """The file's bytes, decompressed where asked, read piece by piece."""
     fs, path = filesystem(uri)
-    with fs.open(path, "rb") as raw:
+    with contextlib.ExitStack() as stack:
+        raw = stack.enter_context(fs.open(path, "rb"))
         if gzipped:
-            with gzip.open(raw, "rb") as plain:
-                yield plain
-        else:
+            yield stack.enter_context(gzip.open(raw, "rb"))
+        elif is_local(fs):
             yield raw
+        else:
+            # A remote file of fsspec cannot read a line up to a limit.
+            yield stack.enter_context(io.BufferedReader(raw, 1 << 20))
 
 
 @contextlib.contextmanager

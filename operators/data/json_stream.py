@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from operators.errors import DataError
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_AFTER = tuple(",:]} \t\r\n")
 _CHUNK = 1 << 20
 
 
@@ -96,8 +97,8 @@ class JsonRows:
                     raise self._broken("the value is broken, or too long") from None
                 self._more()
                 continue
-            # A number that touches the end of the buffer may go on behind it.
-            if end < len(self._text) or self._ended:
+            # A number at the end of the buffer may go on behind it: "1" may be "1.5", and "1." too.
+            if self._ended or self._text[end : end + 1] in _AFTER or len(self._text) - self._at > self._limit:
                 text = self._text[self._at : end]
                 self._at = end
                 return value, text

@@ -117,10 +117,11 @@ def _open(uri: str, max_characters: int) -> Reader:
     # One character takes up to 12 bytes as an escaped pair; the rest is room for other columns.
     limit = 16 * max_characters + (1 << 16)
     fs, path = filesystem(uri)
-    if fs.isdir(path):
+    info = fs.info(path)  # FileNotFoundError, which the caller names
+    if info["type"] == "directory":
         return SavedDatasetReader(uri.rstrip("/"), Container(kind="datasets"), limit)
     container = container_of(uri)
-    if fs.info(path)["size"] == 0:
+    if info["size"] == 0:
         raise DataError(f"{uri}: the file is empty")
     if container.kind == "json" and _is_json_lines(uri, container, limit):
         container = container.model_copy(update={"kind": "jsonl"})
@@ -195,8 +196,9 @@ def _describe_turns(rows: list[dict[str, Any]], source: SourceSchema) -> dict[st
         name = turn.get(role_key)
         if isinstance(name, str) and (role := ROLES.get(name.strip().lower())):
             found["roles"].setdefault(role, name)
-    texts = [row[column] for row in rows if isinstance(row.get(column), str) and row[column]]
-    if texts:
+    values = [row[column] for row in rows if row.get(column)]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) > len(values) / 2:
         found["turns_as_text"] = max(get_args(TextStyle), key=lambda style: _spelled(texts, style))
     meta = [row["meta"] for row in rows if "meta" in row]
     own = {column, source.fields.get("id", "id"), "meta", "flagged"}

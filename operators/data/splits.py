@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from operators.data.records import Record, conversation_digest
-from operators.digest import digest
+from operators.digest import sha256_bytes
 from operators.errors import DataError
 
 
@@ -120,16 +120,17 @@ def _is_complete(record: Record) -> bool:
 
 
 def _distinct(records: Iterable[Record]) -> dict[str, Record]:
-    """The first record of each question."""
+    """One record of each question; of several the one with the least digest, whatever their order."""
     found: dict[str, Record] = {}
     for record in records:
-        found.setdefault(question_key(record), record)
+        key = question_key(record)
+        found[key] = min(found[key], record, key=conversation_digest) if key in found else record
     return found
 
 
 def _shuffled(questions: dict[str, Record], seed: int) -> list[Record]:
     """Ordered by a seeded digest of the question, so that the draw survives reordered and added rows."""
-    ranked = sorted(questions, key=lambda key: digest("split", seed, key))
+    ranked = sorted(questions, key=lambda key: sha256_bytes(f"{seed}:{key}".encode("utf-8", "surrogatepass")))
     return [questions[key] for key in ranked]
 
 

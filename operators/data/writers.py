@@ -130,7 +130,7 @@ def _schema(records: Sequence[Record], source: SourceSchema) -> pa.Schema:
         schema = schema.set(i, field.with_type(kind).with_nullable(True))
     for name in _gained(records, source):
         values = (r.meta[name] for r in records if r.meta.get(name) is not None)
-        kind = pa.infer_type(itertools.islice(values, BATCH))
+        kind = pa.infer_type(list(itertools.islice(values, BATCH)))
         schema = schema.append(pa.field(name, kind))
     return schema
 

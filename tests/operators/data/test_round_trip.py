@@ -130,11 +130,12 @@ def through(path: Path, uri: Path, **options: Any) -> list[Record]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".json"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_json_rows_come_out_as_they_went_in(format: str, suffix: str, data: st.DataObject) -> None:
     rows = data.draw(rows_of(format, ragged=True))
+    suffix += data.draw(st.sampled_from(["", ".gz"])) if suffix == ".jsonl" else ""
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder, "in" + suffix), Path(folder, "out" + suffix)
         if suffix == ".json":
@@ -153,7 +154,7 @@ def test_json_rows_come_out_as_they_went_in(format: str, suffix: str, data: st.D
 
 @pytest.mark.parametrize("format", FORMATS)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_csv_rows_come_out_as_they_went_in(format: str, data: st.DataObject) -> None:
     rows = data.draw(rows_of(format, ragged=False))
     as_ascii = data.draw(st.booleans())

@@ -1,0 +1,96 @@
+"""The content-addressed store, on a local directory and on another fsspec file system."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from operators.data.records import Message, Record
+from operators.data.store import BlobRef, Store, default_cache
+from operators.digest import sha256_bytes
+from operators.errors import DataError
+
+RECORDS = [
+    Record("1", (Message("user", "q\n\u2028 é😀"), Message("assistant", "")), {"n": [1, None]}, None),
+    Record("2", (Message("user", "q"), Message("assistant", "cut \ud83d")), {}, False),
+    Record("3", (Message("user", "q"),), {}, True),
+]
+
+
+@pytest.fixture(params=["local", "remote"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "local":
+        yield Store(str(tmp_path / "store"))
+        return
+    remote = Store(f"memory://{uuid.uuid4().hex}")
+    yield remote
+    remote.fs.rm(remote._base, recursive=True)
+
+
+def test_records_come_back(store: Store) -> None:
+    ref = store.put_records(RECORDS)
+    assert (ref.rows, ref.flagged) == (3, 2)
+    assert store.get_records(ref) == RECORDS
+    assert store.put_records(iter(RECORDS)) == ref
+    assert store.put_records(RECORDS[::-1]).training_sha256 == ref.training_sha256
+    assert store.put_records(RECORDS[::-1]).sha256 != ref.sha256
+
+
+def test_no_records(store: Store) -> None:
+    ref = store.put_records([])
+    assert (ref.rows, store.get_records(ref)) == (0, [])
+
+
+def test_objects_are_named_by_their_content_and_written_once(store: Store) -> None:
+    ref = store.put_bytes(b"hello")
+    assert ref == BlobRef(sha256=sha256_bytes(b"hello"), size=5)
+    assert store.put_bytes(b"hello") == ref
+    assert store.get_bytes(ref.sha256) == b"hello"
+    assert [p.rsplit("/", 1)[-1] for p in store.fs.find(store._base)] == [ref.sha256]
+
+
+def test_missing_and_damaged_objects_are_told_apart(store: Store) -> None:
+    ref = store.put_bytes(b"hello")
+    store.fs.pipe_file(store.path(ref.sha256), b"hellO")
+    with pytest.raises(DataError, match="damaged"):
+        store.get_bytes(ref.sha256)
+    with pytest.raises(DataError, match="is not in the store"):
+        store.get_bytes("0" * 64)
+
+
+def test_directories_are_packed_the_same_every_time(store: Store, tmp_path: Path) -> None:
+    refs = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        (folder / "deep").mkdir(parents=True)
+        for file in ("x.txt", "deep/y.bin") if name == "a" else ("deep/y.bin", "x.txt"):
+            (folder / file).write_bytes(file.encode())
+        refs.append(store.put_directory(folder))
+    assert refs[0] == refs[1]
+    unpacked = store.get_directory(refs[0], tmp_path / "cache")
+    assert (unpacked / "deep" / "y.bin").read_bytes() == b"deep/y.bin"
+    assert store.get_directory(refs[0], tmp_path / "cache") == unpacked
+    assert [p.name for p in unpacked.parent.iterdir()] == [refs[0].sha256], "nothing half-unpacked is left"
+
+
+def test_a_relative_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Store("store")
+    monkeypatch.chdir("/")
+    ref = store.put_bytes(b"x")
+    assert (tmp_path / "store" / "objects" / ref.sha256[:2] / ref.sha256).read_bytes() == b"x"
+
+
+def test_the_cache_is_told_to_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setenv("AUTODP_CACHE", str(tmp_path / "x" / ".." / "cache"))
+    default_cache.cache_clear()
+    try:
+        assert default_cache() == tmp_path / "cache"
+        assert os.environ["AUTODP_CACHE"] == str(tmp_path / "cache")
+    finally:
+        default_cache.cache_clear()

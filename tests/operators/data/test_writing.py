@@ -1,0 +1,165 @@
+"""What a writer does besides giving rows back: new columns, types, all or nothing."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from operators.data.loading import Loaded, load
+from operators.data.records import Message, Record
+from operators.data.writers import write
+from operators.errors import DataError
+
+NEW = Record("new-1", (Message("user", "q"), Message("assistant", "a")), {"generated_by": "new_pairs"})
+
+
+def parquet(path: Path, table: pa.Table) -> Loaded:
+    pq.write_table(table, path)
+    return load(str(path))
+
+
+def test_generated_records_add_one_field_to_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"id": 1, "question": "q", "answer": "a", "topic": "t"}\n')
+    loaded = load(str(tmp_path / "x.jsonl"))
+    write([*loaded.records, NEW], str(tmp_path / "out.jsonl"), loaded.source)
+    assert [json.loads(x) for x in (tmp_path / "out.jsonl").read_text().splitlines()] == [
+        {"id": 1, "question": "q", "answer": "a", "topic": "t"},
+        {"id": None, "question": "q", "answer": "a", "generated_by": "new_pairs"},
+    ]
+
+
+def test_generated_records_add_one_column_to_csv(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("id,question,answer,topic\n1,q,a,t\n")
+    loaded = load(str(tmp_path / "x.csv"))
+    write(loaded.records, str(tmp_path / "same.csv"), loaded.source)
+    assert (tmp_path / "same.csv").read_text() == (tmp_path / "x.csv").read_text()
+    write([*loaded.records, NEW], str(tmp_path / "out.csv"), loaded.source)
+    with (tmp_path / "out.csv").open() as f:
+        assert list(csv.reader(f)) == [
+            ["id", "question", "answer", "topic", "generated_by"],
+            ["1", "q", "a", "t", ""],
+            ["new-1", "q", "a", "", "new_pairs"],
+        ]
+
+
+def test_generated_records_add_one_column_to_parquet(tmp_path: Path) -> None:
+    table = pa.table({"id": pa.array([1], pa.int32()), "question": ["q"], "answer": pa.nulls(1)})
+    loaded = parquet(tmp_path / "x.parquet", table)
+    filled = loaded.records[0].with_answer("filled in")
+    write([filled, NEW], str(tmp_path / "out.parquet"), loaded.source)
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == [
+        {"id": 1, "question": "q", "answer": "filled in", "generated_by": None},
+        {"id": None, "question": "q", "answer": "a", "generated_by": "new_pairs"},
+    ]
+
+
+def test_generated_records_in_a_saved_dataset(tmp_path: Path) -> None:
+    from datasets import ClassLabel, Dataset, load_from_disk
+
+    rows = [{"question": "q", "answer": "a", "label": 1}]
+    Dataset.from_list(rows).cast_column("label", ClassLabel(names=["x", "y"])).save_to_disk(tmp_path / "in")
+    loaded = load(str(tmp_path / "in"))
+    write([*loaded.records, NEW], str(tmp_path / "out"), loaded.source)
+    written = load_from_disk(tmp_path / "out")
+    assert written.to_list()[1] == {
+        "question": "q",
+        "answer": "a",
+        "label": None,
+        "generated_by": "new_pairs",
+    }
+    assert isinstance(written.features["label"], ClassLabel)
+
+
+def test_parquet_types_survive_the_json_form_in_between(tmp_path: Path) -> None:
+    when = dt.datetime(2024, 2, 29, 12, 30, 1, 5)
+    columns = {
+        "question": pa.array(["q"], pa.large_string()),
+        "answer": pa.array(["a"]).dictionary_encode(),
+        "day": pa.array([dt.date(2024, 2, 29)]),
+        "at": pa.array([when], pa.timestamp("us", "Europe/Berlin")),
+        "nanoseconds": pa.array([1_700_000_000_123_456_789]).cast(pa.timestamp("ns")),
+        "hour": pa.array([when.time()]),
+        "took": pa.array([dt.timedelta(seconds=3)]),
+        "price": pa.array([Decimal("12.30")], pa.decimal128(9, 2)),
+        "single": pa.array([0.1], pa.float32()),
+        "half": pa.array([0.5]).cast(pa.float16()),
+        "blob": pa.array([b"\x00\xff"]),
+        "tags": pa.array([[("k", b"\x01")]], pa.map_(pa.string(), pa.binary())),
+        "nested": pa.array([[{"on": dt.date(2024, 1, 1), "raw": b"\xfe", "none": None}]]),
+        "pair": pa.array([[1, 2]], pa.list_(pa.int8(), 2)),
+    }
+    table = pa.table(columns).replace_schema_metadata({"note": "kept"})
+    loaded = parquet(tmp_path / "x.parquet", table)
+    before = pq.read_table(tmp_path / "x.parquet")
+    restored = [Record.from_json(r.to_json()) for r in loaded.records]
+    write(restored, str(tmp_path / "out.parquet"), loaded.source)
+    after = pq.read_table(tmp_path / "out.parquet")
+    assert after.equals(before)
+    assert after.schema.metadata[b"note"] == b"kept"
+
+
+def test_a_value_that_no_longer_fits_is_named_by_column_only(tmp_path: Path) -> None:
+    loaded = parquet(tmp_path / "x.parquet", pa.table({"question": ["q"], "answer": ["a"], "n": [1]}))
+    loaded.records[0].meta["n"] = "secret text"
+    target = tmp_path / "out.parquet"
+    target.write_bytes(b"what was there")
+    with pytest.raises(DataError, match="column 'n'") as error:
+        write(loaded.records, str(target), loaded.source)
+    assert "secret" not in str(error.value)
+    assert target.read_bytes() == b"what was there"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.parquet", "x.parquet"]
+
+
+def test_a_directory_that_is_no_data_set_is_never_replaced(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    Dataset.from_list([{"question": "q", "answer": "a"}]).save_to_disk(tmp_path / "in")
+    loaded = load(str(tmp_path / "in"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").write_text("keep me")
+    with pytest.raises(DataError, match="something else is there"):
+        write(loaded.records, str(tmp_path / "home"), loaded.source)
+    assert (tmp_path / "home" / "letter").read_text() == "keep me"
+
+
+def test_gzip_output_is_the_same_bytes_every_time(tmp_path: Path) -> None:
+    import gzip
+
+    (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(b'{"question": "q", "answer": "a"}\n'))
+    loaded = load(str(tmp_path / "x.jsonl.gz"))
+    for name in ("a.jsonl.gz", "b.jsonl.gz"):
+        write(loaded.records, str(tmp_path / name), loaded.source)
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
+
+
+def test_a_cut_emoji_in_another_column_is_written_as_it_was(tmp_path: Path) -> None:
+    line = '{"question": "q", "answer": "a", "note": "\\ud83d"}\n'
+    (tmp_path / "x.jsonl").write_text(line)
+    loaded = load(str(tmp_path / "x.jsonl"))
+    write(loaded.records, str(tmp_path / "out.jsonl"), loaded.source)
+    assert (tmp_path / "out.jsonl").read_text() == line
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv", "parquet"])
+def test_no_records_make_an_empty_file_of_the_kind(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x.{kind}"
+    match kind:
+        case "parquet":
+            pq.write_table(pa.table({"question": ["q"], "answer": ["a"]}), path)
+        case "csv":
+            path.write_text("question,answer\nq,a\n")
+        case _:
+            path.write_text(
+                json.dumps([{"question": "q", "answer": "a"}]).strip("[]" if kind == "jsonl" else "")
+            )
+    source = load(str(path)).source
+    write([], str(tmp_path / f"out.{kind}"), source)
+    with pytest.raises(DataError, match=r"empty|no rows"):
+        load(str(tmp_path / f"out.{kind}"))
