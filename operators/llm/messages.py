@@ -1,0 +1,109 @@
+"""What is asked of a model and what comes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from operators.digest import digest
+
+Schema = dict[str, Any]
+
+ErrorKind = Literal[
+    "connection",  # no connection to the server
+    "timeout",
+    "rate_limited",  # 429
+    "server_error",  # 5xx, 408, 409
+    "nonsense",  # a reply that is no message of this API
+    "rejected",  # the server refuses this request (400, 413, 422): a prompt beyond the context, a bad schema
+    "refused",  # the model declines
+    "truncated",  # the structured answer hit max_tokens
+    "invalid",  # the answer does not fit the schema
+]
+
+TRANSPORT_ERRORS: frozenset[ErrorKind] = frozenset(
+    {"connection", "timeout", "rate_limited", "server_error", "nonsense"}
+)
+"""Failures of the way to the model, which another attempt may mend; the others are the model's answer."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a model. `temperature` and `seed` reach servers that take them (vLLM); hosted Claude
+    takes neither. With a `schema` (JSON schema of an object) the answer is decoded under it."""
+
+    prompt: str = field(repr=False)
+    system: str = field(default="", repr=False)
+    max_tokens: int = 256
+    temperature: float = 0.0
+    seed: int | None = None
+    schema: Schema | None = field(default=None, repr=False, hash=False)
+
+    def __post_init__(self) -> None:
+        # Lone surrogates have no UTF-8 form: neither the wire nor a digest could carry them.
+        for name in ("prompt", "system"):
+            text = getattr(self, name)
+            object.__setattr__(self, name, text.encode("utf-8", "replace").decode())
+
+    def key(self, model: str) -> str:
+        """Cache key: hex SHA-256 of everything the answer depends on. `model` identifies the weights."""
+        sampling = [self.max_tokens, self.temperature, self.seed]
+        return digest("llm", 1, model, self.system, self.prompt, sampling, self.schema)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A model's raw reply, as it is cached."""
+
+    text: str = field(repr=False)
+    stop_reason: str | None
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The outcome of one request. `error` is None or a short code, never text; with an error, `text` holds
+    what the model wrote as far as it got and `parsed` is None. Tokens are those of the reply, cached or not."""
+
+    text: str = field(default="", repr=False)
+    parsed: dict[str, Any] | None = field(default=None, repr=False, hash=False)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached: bool = False
+    error: ErrorKind | None = None
+    stop_reason: str | None = None
+
+
+def answer(request: Request, reply: Reply, *, cached: bool) -> Answer:
+    """Reads a reply: parses and validates it where the request has a schema."""
+    error: ErrorKind | None = None
+    parsed = None
+    if reply.stop_reason == "refusal":
+        error = "refused"
+    elif request.schema is not None:
+        parsed = _parse(reply.text, request.schema)
+        if parsed is None:
+            error = "truncated" if reply.stop_reason == "max_tokens" else "invalid"
+    return Answer(
+        text=reply.text,
+        parsed=parsed,
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        cached=cached,
+        error=error,
+        stop_reason=reply.stop_reason,
+    )
+
+
+def _parse(text: str, schema: Schema) -> dict[str, Any] | None:
+    import jsonschema  # type: ignore[import-untyped]
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not jsonschema.Draft202012Validator(schema).is_valid(value):
+        return None
+    return value

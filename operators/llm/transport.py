@@ -1,0 +1,223 @@
+"""One request over the wire: the `anthropic` SDK against hosted Claude or any server of its Messages API."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from operators.config import Endpoint
+from operators.llm.messages import ErrorKind, Reply, Request
+
+if TYPE_CHECKING:
+    import httpx2
+    from anthropic import APIStatusError
+    from tenacity import RetryCallState
+
+HOSTED = "https://api.anthropic.com"
+DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
+"""Seconds. Waits double from the first to the longest, each shortened by up to half at random."""
+LONGEST_RETRY_AFTER = 120.0
+"""Seconds. A server that asks for more is not waited for."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no reply. `fatal` names a fault of the configuration, which every other request shares."""
+
+    kind: ErrorKind
+    transient: bool = False
+    retry_after: float | None = None
+    fatal: str | None = None
+
+
+class Transport:
+    """An open connection pool. Used inside one event loop, as an asynchronous context manager."""
+
+    def __init__(self, endpoint: Endpoint, base_url: str | None = None) -> None:
+        self.endpoint = endpoint
+        # The SDK adds /v1/messages itself.
+        self.base_url = (base_url or endpoint.base_url or HOSTED).rstrip("/").removesuffix("/v1")
+        self.host = urlsplit(self.base_url).hostname or self.base_url
+        self.hosted = self.host == "anthropic.com" or self.host.endswith(".anthropic.com")
+        # Claude answers 400 to any sampling parameter, wherever it is hosted.
+        self.takes_sampling = not self.hosted and "claude" not in endpoint.model.lower()
+
+    async def __aenter__(self) -> Self:
+        import anthropic
+
+        # At DEBUG the SDK logs whole requests, and requests hold records.
+        for name in ("anthropic", "anthropic._base_client"):
+            logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger(name).level))
+        self._client = anthropic.AsyncAnthropic(
+            base_url=self.base_url,
+            api_key=self._api_key(),
+            timeout=self.endpoint.timeout,
+            max_retries=0,  # `send` retries: it bounds what a server's retry-after may ask for
+            open_telemetry=False,
+            http_client=anthropic.DefaultAsyncHttpxClient(
+                timeout=self.endpoint.timeout,
+                follow_redirects=False,  # a private server must not be able to send records elsewhere
+                **_without_proxy(self.host),
+            ),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    async def send(self, request: Request) -> Reply | Failure:
+        """The reply, or the failure that is left after all retries. Never raises for what a server does."""
+        import tenacity
+
+        outcome: Reply | Failure = await tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(_worth_another_attempt),
+            stop=tenacity.stop_after_attempt(self.endpoint.retries + 1),
+            wait=_wait,
+            retry_error_callback=_last_outcome,
+        )(self._attempt, request)
+        return outcome
+
+    async def _attempt(self, request: Request) -> Reply | Failure:
+        import anthropic
+
+        failure: Failure
+        # Failures are values, not exceptions: the SDK's exceptions hold the request and so the record.
+        try:
+            # The SDK's own timeout is per read; a server that drips bytes would never end.
+            async with asyncio.timeout(self.endpoint.timeout):
+                raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
+                content = await raw.http_response.aread()
+        except (TimeoutError, anthropic.APITimeoutError):
+            failure = Failure("timeout", transient=True)
+        except anthropic.APIStatusError as e:
+            failure = self._status(e)
+        except (anthropic.APIConnectionError, OSError):
+            failure = Failure("connection", transient=True)
+        except (anthropic.AnthropicError, ValueError):
+            failure = Failure("nonsense", transient=True)
+        else:
+            return _read(content) or Failure("nonsense", transient=True)
+        return failure
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "model": self.endpoint.model,
+            "max_tokens": request.max_tokens,
+            "messages": [{"role": "user", "content": request.prompt}],
+        }
+        if request.system:
+            arguments["system"] = request.system
+        if request.schema is not None:
+            schema = request.schema
+            if not self.takes_sampling:
+                from anthropic import transform_schema
+
+                schema = transform_schema(schema)  # Claude refuses bounds and open objects
+            arguments["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        if self.takes_sampling:
+            extra: dict[str, Any] = {"temperature": request.temperature}
+            if request.seed is not None:
+                extra["seed"] = request.seed
+            arguments["extra_body"] = extra
+        return arguments
+
+    def _api_key(self) -> str:
+        name = self.endpoint.api_key_env
+        if not self.hosted and name == DEFAULT_KEY_ENV:
+            return "none"  # the owner's Claude key is for Claude alone; other servers name their own variable
+        return os.environ.get(name) or "none"
+
+    def _status(self, error: APIStatusError) -> Failure:
+        code = error.status_code
+        if code == 429:
+            return Failure("rate_limited", transient=True, retry_after=_retry_after(error.response))
+        if code >= 500 or code in (408, 409):
+            return Failure("server_error", transient=True, retry_after=_retry_after(error.response))
+        if code in (401, 402, 403):
+            return Failure(
+                "rejected", fatal=f"it refuses the key (HTTP {code}): set {self.endpoint.api_key_env}"
+            )
+        if code == 404:
+            return Failure(
+                "rejected",
+                fatal=f"it serves no model {self.endpoint.model!r} under /v1/messages (HTTP 404): "
+                "correct model or base_url",
+            )
+        if 300 <= code < 400:
+            return Failure("rejected", fatal=f"it redirects elsewhere (HTTP {code}): give the final base_url")
+        return Failure("rejected")
+
+
+def _read(content: bytes) -> Reply | None:
+    """The reply in a Messages API body, or None where it is none."""
+    try:
+        body = json.loads(content)
+        blocks, usage = body["content"], body["usage"]
+        text = "".join(b["text"] for b in blocks if b["type"] == "text")
+        read = sum(
+            int(usage.get(k) or 0)
+            for k in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        )
+        return Reply(text, body.get("stop_reason"), read, int(usage["output_tokens"]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _worth_another_attempt(outcome: Reply | Failure) -> bool:
+    return (
+        isinstance(outcome, Failure)
+        and outcome.transient
+        and (outcome.retry_after or 0) <= LONGEST_RETRY_AFTER
+    )
+
+
+def _wait(state: RetryCallState) -> float:
+    import random
+
+    outcome = _last_outcome(state)
+    if isinstance(outcome, Failure) and outcome.retry_after is not None:
+        return outcome.retry_after
+    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** (state.attempt_number - 1))
+    return longest * random.uniform(0.5, 1.0)  # spreads the retries of many clients; changes no result
+
+
+def _last_outcome(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome else None
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Seconds the server asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date."""
+    from datetime import UTC, datetime
+
+    scale = 1000 if "retry-after-ms" in response.headers else 1
+    value: str = response.headers.get("retry-after-ms") or response.headers.get("retry-after") or ""
+    try:
+        return max(0.0, float(value) / scale)
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _without_proxy(host: str) -> dict[str, Any]:
+    """Settings that pass over the environment's proxies where the host is this machine: no proxy reaches it."""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return (
+        {"trust_env": False, "mounts": dict.fromkeys(("http://", "https://", "all://"))} if loopback else {}
+    )

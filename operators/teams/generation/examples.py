@@ -1,0 +1,36 @@
+"""Examples of the set's own style, shown to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from operators.data.records import Record
+from operators.teams.base import to_process
+
+EXAMPLE_CHARACTERS = 400
+"""Longest turn of an example: the prompt is read again for every record."""
+
+
+def example_pool(records: Sequence[Record]) -> list[Record]:
+    """Records fit to be shown: a question and an answer, both short, written by people, clean if any is."""
+    complete = [
+        r
+        for r in records
+        if not r.generated_by
+        and all(0 < len(t.strip()) <= EXAMPLE_CHARACTERS for t in (r.question, r.answer))
+    ]
+    return [r for r in complete if not to_process(r)] or complete
+
+
+def pick(pool: Sequence[Record], count: int, *seed: object) -> list[Record]:
+    """`count` records of the pool (fewer where it has fewer), the same for the same pool and seed."""
+    rng = Random("/".join(map(str, seed)))  # text seeds go through SHA-512: equal on every machine
+    return rng.sample(list(pool), min(count, len(pool)))
+
+
+def as_parts(
+    examples: Sequence[Record], order: Sequence[str] = ("question", "answer")
+) -> list[tuple[str, str]]:
+    """The examples as labelled texts for `operators.llm.prompts.data_block`."""
+    return [(side, getattr(r, side)) for r in examples for side in order]

@@ -1,0 +1,152 @@
+"""What the two rewriting operators share: ask for a better turn, keep the original unless all checks hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from operators.data.records import Record, Role
+from operators.llm.ask import ask, rewriter
+from operators.llm.checks import has_residue, normalized, quantities, repetitiveness, script_overlap
+from operators.llm.messages import Request
+from operators.llm.prompts import data_block, strings, system_prompt, token_bound
+from operators.strategist.space import Team
+from operators.teams.base import Context, Operator, Params, to_process
+
+CRITERIA = "Criteria, the most important first: accuracy, safety, fluency, concision."
+"""The order of Huang et al., "LLM-AutoDP", arXiv 2601.20375."""
+MAX_QUESTION_CHARACTERS = 600
+"""Of the question that is shown as context of an answer."""
+
+
+class RewriteParams(Params):
+    """Parameters of `rewrite_question` and `rewrite_answer`."""
+
+    length_tolerance: float = Field(0.3, gt=0, le=2, description="Change of length allowed, as a share")
+    numbers: Literal["exact", "kept", "any"] = Field(
+        "exact",
+        description="exact: the same numbers and units as before; kept: none lost; any: not checked. A changed "
+        "dose is dangerous",
+    )
+    min_similarity: float = Field(0.7, ge=-1, le=1, description="Cosine of the embeddings before and after")
+    max_repetition: float = Field(0.4, ge=0, le=1, description="Share of repeated 3-grams, where it grew")
+    max_input_tokens: int = Field(700, ge=32, description="Turns longer than this (estimated) are left as is")
+    all_turns: bool = Field(
+        True, description="Every turn of the role; otherwise the first question, last answer"
+    )
+
+
+class Turn(NamedTuple):
+    """A turn to rewrite: the record's place in the set, and the turn's place in the record."""
+
+    record: int
+    turn: int
+
+
+class Rewrite(Operator[RewriteParams]):
+    """Rewrites turns of low-quality records one by one. A rewrite that fails a check leaves the original turn
+    in place and is counted as `rejected_<reason>`. Rewritten records list the operator in
+    `meta["rewritten_by"]`, so that an auditor finds every text a model has touched."""
+
+    team = Team.OPTIMIZATION
+    needs_llm = True
+    flagged_only = True
+    params_type = RewriteParams
+    role: ClassVar[Role]
+    label: ClassVar[Literal["question", "answer"]]
+    system: ClassVar[str]
+
+    def apply(self, records: list[Record], context: Context) -> list[Record]:
+        """The records with better turns where a better one was found."""
+        rewriter(self, context)
+        turns = self._turns(records)
+        answers = ask(self, context, [self._request(records[t.record], t.turn, context) for t in turns])
+        passed: dict[Turn, str] = {}
+        for turn, given in zip(turns, answers, strict=True):
+            if given.parsed is None:
+                continue  # counted by `ask`
+            before = records[turn.record].messages[turn.turn].content
+            after = given.parsed[self.label].strip()
+            if normalized(after) == normalized(before):
+                self.count("unchanged")
+            elif reason := self._problem(before, after):
+                self.count(f"rejected_{reason}")
+            else:
+                passed[turn] = after
+        kept = self._similar(passed, records, context)
+        self.count("rewritten_turns", len(kept))
+        contents: dict[int, list[str]] = {}
+        for turn, text in kept.items():
+            row = contents.setdefault(turn.record, [m.content for m in records[turn.record].messages])
+            row[turn.turn] = text
+        return [self._rewritten(r, contents[i]) if i in contents else r for i, r in enumerate(records)]
+
+    def _turns(self, records: Sequence[Record]) -> list[Turn]:
+        found = []
+        for i, record in enumerate(records):
+            if not to_process(record):
+                continue
+            places = [j for j, m in enumerate(record.messages) if m.role == self.role and m.content.strip()]
+            if not self.params.all_turns:
+                places = places[:1] if self.role == "user" else places[-1:]
+            for j in places:
+                if token_bound(record.messages[j].content) > self.params.max_input_tokens:
+                    self.count("skipped_long")
+                else:
+                    found.append(Turn(i, j))
+        return found
+
+    def _request(self, record: Record, turn: int, context: Context) -> Request:
+        text = record.messages[turn].content
+        parts = [(self.label, text)]
+        if self.role == "assistant" and turn and record.messages[turn - 1].role == "user":
+            parts.insert(0, ("question", record.messages[turn - 1].content[:MAX_QUESTION_CHARACTERS]))
+        return Request(
+            system=system_prompt(self.system, CRITERIA, context.task),
+            prompt=f"{data_block(parts)}\nWrite the improved {self.label}.",
+            # What is longer would be rejected anyway, and an endless answer holds up the others.
+            max_tokens=token_bound(text, 1 + self.params.length_tolerance),
+            schema=strings(self.label),
+        )
+
+    def _problem(self, before: str, after: str) -> str | None:
+        ratio = len(after) / len(before.strip())
+        if not after:
+            return "empty"
+        if abs(ratio - 1) > self.params.length_tolerance:
+            return "length"
+        if has_residue(after, before):
+            return "prompt_residue"
+        if repetitiveness(after) > max(self.params.max_repetition, repetitiveness(before)):
+            return "repetitive"
+        if script_overlap(before, after) < 0.6:
+            return "script"
+        lost, added = quantities(before) - quantities(after), quantities(after) - quantities(before)
+        if (lost and self.params.numbers != "any") or (added and self.params.numbers == "exact"):
+            return "numbers"
+        return None
+
+    def _similar(
+        self, passed: dict[Turn, str], records: Sequence[Record], context: Context
+    ) -> dict[Turn, str]:
+        """Those whose embedding stays near the original's."""
+        if not passed:
+            return {}
+        from operators.embedding import embed
+
+        before = [records[t.record].messages[t.turn].content for t in passed]
+        vectors = embed([*before, *passed.values()], context.embedder, progress=context.progress)
+        cosine = (vectors[: len(before)] * vectors[len(before) :]).sum(axis=1)
+        kept = {
+            t: s for (t, s), c in zip(passed.items(), cosine, strict=True) if c >= self.params.min_similarity
+        }
+        if len(passed) > len(kept):
+            self.count("rejected_similarity", len(passed) - len(kept))
+        return kept
+
+    def _rewritten(self, record: Record, contents: Sequence[str]) -> Record:
+        marks = [*record.meta.get("rewritten_by", []), self.name]
+        return replace(record.with_contents(contents), meta={**record.meta, "rewritten_by": marks})

@@ -1,0 +1,91 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.llm.checks import (
+    copies,
+    has_residue,
+    normalized,
+    quantities,
+    repetitiveness,
+    script_overlap,
+    token_count,
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("Take 5 mg twice.", "Twice, take 5mg.", True),
+        ("Take 5 mg.", "Take 5 g.", False),
+        ("Take 5 mg.", "Take 50 mg.", False),
+        ("Take 5 mg.", "Take a dose.", False),
+        ("for 2 days", "a 2-day course", True),
+        ("between 80 and 200 msec", "80 to 200 msec", True),
+        ("ratio 1.5%", "ratio 1.5 %", True),
+        ("ratio 1.5", "ratio 15", False),
+        ("服用５毫克", "服用5毫克", True),
+        ("٣ مرات", "3 مرات", True),
+    ],
+)
+def test_quantities(before, after, same):
+    assert (quantities(before) == quantities(after)) is same
+
+
+def test_quantities_counts_repeats():
+    assert quantities("2 mg, then 2 mg, then 3") == Counter({("2", "mg"): 2, ("3", ""): 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here is the rewritten answer: fine.",
+        "Sure, I can do that.",
+        "I'm sorry, I cannot help.",
+        "Question: what?\nAnswer: that.",
+        "It says so. <data-12ab9f>",
+        "fine <|im_end|>",
+        "The improved answer is good.",
+    ],
+)
+def test_residue_is_seen_unless_it_was_there_before(text):
+    assert has_residue(text)
+    assert not has_residue("Surely a sign of disease; here, it is rare.")
+    if "<" not in text:
+        assert not has_residue(text, original=text)
+
+
+def test_repetitiveness():
+    assert repetitiveness("A thickening of the skin on the palms and soles, often painful.") == 0
+    assert repetitiveness("Q: A: " + "A: " * 40) > 0.9
+    assert repetitiveness("皮肤增厚" * 10) > 0.8
+    assert repetitiveness("no no") == 0
+
+
+def test_copies():
+    source = "An abnormally increased level of the enzyme in the blood circulation of the patient."
+    assert copies("an abnormally INCREASED level of the enzyme in the blood circulation", [source])
+    assert not copies("A raised concentration of this enzyme was measured in plasma.", [source])
+    assert not copies("What is it?", [source, "What is that?"])
+    assert copies("what is it", ["What is it?"])
+
+
+def test_script_overlap():
+    assert script_overlap("皮肤增厚", "Thickening of the skin") == 0
+    assert script_overlap("皮膚が厚くなる症状です", "これは皮膚が厚くなることです") > 0.6
+    assert script_overlap("皮膚が厚くなることです", "皮肤变厚的症状") < 0.6
+    assert script_overlap("5 > 3", "anything") == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=80))
+def test_checks_take_any_text(text):
+    assert normalized(normalized(text)) == normalized(text)
+    assert 0 <= repetitiveness(text) < 1
+    assert token_count(text) >= 0
+    assert copies(text, [text])
+    assert script_overlap(text, text) == pytest.approx(1)
+    assert quantities(text) == quantities(text)
+    has_residue(text)
