@@ -47,9 +47,7 @@ def plain_type(kind: pa.DataType, column: str) -> pa.DataType:
         return pa.list_(plain_type(kind.value_type, column))
     if t.is_primitive(kind) or t.is_null(kind) or _is_text(kind) or _is_bytes(kind):
         return kind
-    raise DataError(
-        f"column {column!r} has the Arrow type {kind.id}, which has no JSON form: drop or convert it"
-    )
+    raise DataError(f"column {column!r} has the Arrow type {kind.id}, which has no JSON form: drop or convert it")
 
 
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:
@@ -107,9 +105,7 @@ def _is_text(kind: pa.DataType) -> bool:
 def _is_bytes(kind: pa.DataType) -> bool:
     from pyarrow import types as t
 
-    return (
-        t.is_binary(kind) or t.is_large_binary(kind) or t.is_binary_view(kind) or t.is_fixed_size_binary(kind)
-    )
+    return t.is_binary(kind) or t.is_large_binary(kind) or t.is_binary_view(kind) or t.is_fixed_size_binary(kind)
 
 
 def _needs_python(kind: pa.DataType) -> bool:

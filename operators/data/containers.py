@@ -82,9 +82,7 @@ def filesystem(uri: str) -> tuple[Any, str]:
     try:
         fs, path = fsspec.core.url_to_fs(uri if "://" in uri else str(Path(uri).expanduser().absolute()))
     except (ValueError, ImportError):
-        raise DataError(
-            f"{uri}: no file system is known for this kind of URL; give a path or s3://"
-        ) from None
+        raise DataError(f"{uri}: no file system is known for this kind of URL; give a path or s3://") from None
     # A long-lived process must see an object that arrived after it last listed the bucket.
     fs.invalidate_cache()
     return fs, path
@@ -164,9 +162,7 @@ def atomic_directory(uri: str, *, marker: str) -> Iterator[Path]:
         raise DataError(f"{uri}: something else is there already; choose another place")
     if is_local(fs):
         target = Path(path)
-        partial, old = (
-            target.with_name(f".{target.name}.{uuid.uuid4().hex}.{end}") for end in ("part", "old")
-        )
+        partial, old = (target.with_name(f".{target.name}.{uuid.uuid4().hex}.{end}") for end in ("part", "old"))
         try:
             with failures_named(uri, "written"):
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -181,8 +177,6 @@ def atomic_directory(uri: str, *, marker: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder, failures_named(uri, "written"):
             partial = Path(folder) / "part"
             yield partial
-            files = sorted(
-                (p for p in partial.rglob("*") if p.is_file()), key=lambda p: (p.name == marker, p)
-            )
+            files = sorted((p for p in partial.rglob("*") if p.is_file()), key=lambda p: (p.name == marker, p))
             for file in files:
                 fs.put_file(str(file), f"{path}/{file.relative_to(partial).as_posix()}")

@@ -128,9 +128,7 @@ class CsvReader(Reader):
             with contextlib.suppress(csv.Error):
                 choices[mark] = next(csv.reader([line], delimiter=mark, strict=True))
         if not choices:
-            raise DataError(
-                f"{self.uri}: the header row is not valid CSV; each name must end on the first line"
-            )
+            raise DataError(f"{self.uri}: the header row is not valid CSV; each name must end on the first line")
         delimiter = max(choices, key=lambda mark: len(choices[mark]))
         cells = choices[delimiter]
         self._columns = tuple(cells)
@@ -151,9 +149,7 @@ class CsvReader(Reader):
         if not _is_utf8(raw):
             return RawRow(number, None, raw, "not valid UTF-8")
         if len(cells) != len(self._columns):
-            reason = (
-                f"{len(cells)} cells where the header has {len(self._columns)} (a delimiter outside quotes?)"
-            )
+            reason = f"{len(cells)} cells where the header has {len(self._columns)} (a delimiter outside quotes?)"
             return RawRow(number, None, raw, reason)
         return RawRow(number, dict(zip(self._columns, cells, strict=True)), raw)
 

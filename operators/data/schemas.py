@@ -209,7 +209,5 @@ def _resolve(
 def _names(columns: Sequence[str]) -> str:
     """Column names fit to be shown. Where a file has no header row, its "columns" are a record's text, so only
     what looks like a name is quoted."""
-    shown = [
-        repr(c) if re.fullmatch(r"[\w.\-]{0,32}( [\w.\-]{1,16})?", c) else "(not a name)" for c in columns
-    ]
+    shown = [repr(c) if re.fullmatch(r"[\w.\-]{0,32}( [\w.\-]{1,16})?", c) else "(not a name)" for c in columns]
     return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")

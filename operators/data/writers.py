@@ -122,11 +122,7 @@ def _schema(records: Sequence[Record], source: SourceSchema) -> pa.Schema:
     schema = load_schema(source.container.arrow_schema or "")
     for i, field in enumerate(schema):
         # A column of nulls has no type; an answer that was filled in since is text.
-        kind = (
-            pa.string()
-            if pa.types.is_null(field.type) and field.name in source.fields.values()
-            else field.type
-        )
+        kind = pa.string() if pa.types.is_null(field.type) and field.name in source.fields.values() else field.type
         schema = schema.set(i, field.with_type(kind).with_nullable(True))
     for name in _gained(records, source):
         values = (r.meta[name] for r in records if r.meta.get(name) is not None)
@@ -135,9 +131,7 @@ def _schema(records: Sequence[Record], source: SourceSchema) -> pa.Schema:
     return schema
 
 
-def _tables(
-    records: Sequence[Record], uri: str, source: SourceSchema, schema: pa.Schema
-) -> Iterator[pa.Table]:
+def _tables(records: Sequence[Record], uri: str, source: SourceSchema, schema: pa.Schema) -> Iterator[pa.Table]:
     for start in range(0, len(records), BATCH):
         yield to_table(list(_rows(records[start : start + BATCH], source)), schema, uri)
 

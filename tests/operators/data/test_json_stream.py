@@ -35,9 +35,7 @@ def test_arrays_of_anything(values: list[Any], chunk: int, indent: int | None, a
     assert parse(f" {text}\n", chunk)[0] == values
 
 
-@given(
-    st.lists(VALUES, max_size=4), st.dictionaries(st.text(max_size=4), st.integers() | st.text(), max_size=3)
-)
+@given(st.lists(VALUES, max_size=4), st.dictionaries(st.text(max_size=4), st.integers() | st.text(), max_size=3))
 @settings(max_examples=60, deadline=None)
 def test_objects_with_one_list(values: list[Any], rest: dict[str, Any]) -> None:
     rest.pop("rows", None)

@@ -112,9 +112,7 @@ def test_alpaca_input_follows_the_instruction_and_comes_apart_again(tmp_path: Pa
 
 @pytest.mark.parametrize("missing", ["", None, "absent"])
 @pytest.mark.parametrize("column", ["question", "answer"])
-def test_one_missing_side_is_an_empty_turn_that_can_be_filled(
-    missing: Any, column: str, tmp_path: Path
-) -> None:
+def test_one_missing_side_is_an_empty_turn_that_can_be_filled(missing: Any, column: str, tmp_path: Path) -> None:
     row = {**GOOD, column: missing}
     if missing == "absent":
         del row[column]
@@ -333,9 +331,7 @@ def test_a_dictionary_of_saved_splits_names_them(tmp_path: Path) -> None:
 
 def test_messages_about_columns_say_how_to_map_them(tmp_path: Path) -> None:
     path = lines(tmp_path / "x.jsonl", {"foo": "a", "answer": "b"})
-    with pytest.raises(
-        DataError, match=r"question_answer needs question.*'foo', 'answer'.*columns: \{question:"
-    ):
+    with pytest.raises(DataError, match=r"question_answer needs question.*'foo', 'answer'.*columns: \{question:"):
         load(path, format="question_answer")
     with pytest.raises(DataError, match=r"`columns:` names 'bar', which is not in the file"):
         load(path, columns={"question": "bar"})

@@ -53,9 +53,7 @@ def pair_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, A
         if format == "alpaca":
             row["input"] = draw(TEXT)
         if ragged and i:
-            row["topic"] = draw(
-                st.one_of(TEXT, st.none(), st.integers(), st.lists(st.booleans(), max_size=2))
-            )
+            row["topic"] = draw(st.one_of(TEXT, st.none(), st.integers(), st.lists(st.booleans(), max_size=2)))
             for name in (answer, "input", "topic", "id"):
                 match draw(st.integers(0, 5)), name in row:
                     case 0, True:
@@ -89,9 +87,7 @@ def turn_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, A
                         {"type": "text", "text": draw(TEXT)},
                     ]
                 case 2 if turn is not turns[-1]:
-                    turn[role] = {"human": "user", "gpt": "model", "user": "human"}.get(
-                        turn[role], turn[role]
-                    )
+                    turn[role] = {"human": "user", "gpt": "model", "user": "human"}.get(turn[role], turn[role])
                 case 3 if len(turns) > 2:
                     turns.remove(turn)
                 case 4 if len(turns) > 2:

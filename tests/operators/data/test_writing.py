@@ -156,9 +156,7 @@ def test_no_records_make_an_empty_file_of_the_kind(kind: str, tmp_path: Path) ->
         case "csv":
             path.write_text("question,answer\nq,a\n")
         case _:
-            path.write_text(
-                json.dumps([{"question": "q", "answer": "a"}]).strip("[]" if kind == "jsonl" else "")
-            )
+            path.write_text(json.dumps([{"question": "q", "answer": "a"}]).strip("[]" if kind == "jsonl" else ""))
     source = load(str(path)).source
     write([], str(tmp_path / f"out.{kind}"), source)
     with pytest.raises(DataError, match=r"empty|no rows"):
