@@ -102,9 +102,11 @@ def example(
 
 def _running():  # type: ignore[no-untyped-def]  # Prefect's import costs seconds, so it is not made for --help
     """A run under the command line: our progress instead of Prefect's console log (its server keeps the log)."""
+    import prefect.main  # noqa: F401 - installs the log handlers that are taken away below
+
     from flows.console import console_progress
 
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+    for name in ("", *logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
         for handler in list(logger.handlers):
             if "Console" in type(handler).__name__:

@@ -9,14 +9,16 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.plan import Plan
 from operators.config import Data, SearchConfig
+from operators.errors import ConfigError
 from operators.fidelity import Fidelity
 from operators.models import MINILM, model_digest
 from operators.processing import TeamContext
 from operators.results import DataCounts
 from operators.strategist.space import Team
+from operators.teams.base import OperatorSpec
 from tasks.durable import in_store, was_executed
 from tasks.loading import Loaded, fingerprint_input, load_records
-from tasks.processing import chain_specs, warm_up
+from tasks.processing import chain_specs, needs_llm, warm_up
 from tasks.progress import say
 from tasks.runtime import Runtime
 from tasks.sampling import draw_sample, split_questions
@@ -39,6 +41,9 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     """Runs the stages before the first round. `stage(name)` times and names each."""
     # Bad operators or models are found before any work is done.
     chains = {team: chain_specs(config.teams[team], team) for team in Team}
+    chains = {team: specs for team, specs in chains.items() if _usable(team, specs, config)}
+    if not chains:
+        raise ConfigError("no team can be used: give teams operators, or configure endpoints.rewriter")
     model_sha256, embedder_sha256 = model_digest(config.training.model), model_digest(MINILM)
     runtime = Runtime.of(config)
 
@@ -105,3 +110,11 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
 def load_input(uri: str, data: Data, store: str) -> Loaded:
     """Loads a file through the cache: read again only when its bytes changed."""
     return in_store(load_records, store)(uri, fingerprint_input(uri), data, store)
+
+
+def _usable(team: Team, specs: list[OperatorSpec], config: SearchConfig) -> bool:
+    """Whether strategies may name the team: it has operators, and the model they ask is configured."""
+    if specs and needs_llm(specs) and config.endpoints.rewriter is None:
+        say(f"team {team} is left out: its operators need endpoints.rewriter")
+        return False
+    return bool(specs)

@@ -130,7 +130,12 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
                 return rounds, what
         number = len(rounds) + 1
         view = agent_view(
-            task=config.data.task, round=number, data=ready.counts, trials=trials, remaining=remaining
+            task=config.data.task,
+            round=number,
+            data=ready.counts,
+            trials=trials,
+            remaining=remaining,
+            teams=list(plan.chains),
         )
         k = min(budget.trials_per_round, remaining.trials)
         with clock.stage(f"round {number}"):

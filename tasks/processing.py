@@ -32,7 +32,7 @@ def _content(
     runtime: Runtime,
 ) -> list[object]:
     # The rewriter's model matters only to teams that ask it.
-    llm = model_identity(runtime.rewriter) if _any(specs, "needs_llm") else None
+    llm = model_identity(runtime.rewriter) if needs_llm(specs) else None
     return [team, list(specs), output_of(source).sha256, context, llm]
 
 
@@ -46,7 +46,7 @@ def apply_team(
 ) -> TeamRun:
     """Runs one team on a Ray worker; an LLM team reaches the private rewriter from there."""
     rewriter = None
-    if _any(specs, "needs_llm"):
+    if needs_llm(specs):
         if runtime.rewriter is None:
             raise ConfigError(
                 f"team {team} needs a model: configure endpoints.rewriter, or give it other operators"
@@ -68,7 +68,7 @@ def apply_team(
             rewriter,
             cluster=runtime.cluster,
             # A team that only waits for a server must not hold a core from the trainings beside it.
-            num_cpus=0.1 if rewriter and not _any(specs, "needs_model") else 1,
+            num_cpus=0.1 if rewriter and not needs_model(specs) else 1,
             progress=progress,
         )
 
@@ -101,8 +101,14 @@ def request_cache() -> str:
     return str(default_cache() / "requests")
 
 
-def _any(specs: Sequence[OperatorSpec], need: str) -> bool:
-    return any(getattr(operators()[s.name], need) for s in specs)
+def needs_llm(specs: Sequence[OperatorSpec]) -> bool:
+    """Whether some operator asks the rewriter."""
+    return any(operators()[s.name].needs_llm for s in specs)
+
+
+def needs_model(specs: Sequence[OperatorSpec]) -> bool:
+    """Whether some operator loads the target model."""
+    return any(operators()[s.name].needs_model for s in specs)
 
 
 def warm_up(endpoints: Endpoints) -> None:

@@ -19,9 +19,9 @@ from operators.results import Recipe, RecordsFile, SearchResult
 from operators.strategist.base import Proposal
 from operators.strategist.space import Team
 from operators.teams.base import OperatorSpec
-from operators.teams.registry import operators
 from tasks.durable import silenced
 from tasks.loading import Loaded
+from tasks.processing import needs_llm
 from tasks.sampling import SplitRefs
 
 
@@ -76,7 +76,6 @@ def make_recipe(
     """The recipe of a search's verdict. With the verdict "no processing" its strategy is empty."""
     strategy = result.verdict.strategy if result.verdict.decision == "adopt" else ()
     used = {team: chains[team] for team in strategy}
-    needs_llm = any(operators()[s.name].needs_llm for specs in used.values() for s in specs)
     return Recipe(
         name=config.name,
         strategy=strategy,
@@ -87,7 +86,7 @@ def make_recipe(
         embedder=embedder,
         embedder_sha256=embedder_sha256,
         targeting=config.targeting,
-        rewriter=config.endpoints.rewriter if needs_llm else None,
+        rewriter=config.endpoints.rewriter if any(map(needs_llm, used.values())) else None,
         development=RecordsFile(file="development.jsonl", sha256=splits.search.sha256),
         evaluation=RecordsFile(file="evaluation.jsonl", sha256=splits.held_out.sha256),
         left_out="conversation" if config.data.evaluation else "question",
