@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from pathlib import Path
 
 from prefect import task
 from pydantic import BaseModel, ConfigDict
 
 from operators.config import Data
-from operators.data.loading import load, write_quarantine
+from operators.data.loading import load, quarantine_lines
 from operators.data.schemas import SourceSchema
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.errors import DataError
@@ -62,15 +61,9 @@ def load_records(uri: str, fingerprint: str, data: Data, store: str) -> Loaded:
     target = Store(store)
     explained = f"{target.root}/quarantine/{fingerprint[:16]}.jsonl"
     loaded = load(uri, format=data.format, columns=data.columns, quarantine=explained)
-    quarantine = None
-    if loaded.quarantined:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "quarantine.jsonl"
-            write_quarantine(loaded, str(file))
-            quarantine = target.put_bytes(file.read_bytes())
     return Loaded(
         dataset=target.put_records(loaded.records),
         source=loaded.source,
         quarantined=len(loaded.quarantined),
-        quarantine=quarantine,
+        quarantine=target.put_bytes(quarantine_lines(loaded)) if loaded.quarantined else None,
     )

@@ -20,7 +20,7 @@ class SplitRefs(BaseModel):
     judge: DatasetRef
     sealed: DatasetRef
     held_out: DatasetRef
-    """All evaluation questions together, for exclusion only."""
+    """The whole evaluation set, or what was held out of the input: for exclusion only."""
 
 
 class Sample(BaseModel):
@@ -58,7 +58,7 @@ def split_questions(
         search=place.put_records(parts.search),
         judge=place.put_records(parts.judge),
         sealed=place.put_records(parts.sealed),
-        held_out=place.put_records(parts.held_out),
+        held_out=evaluation or place.put_records(parts.held_out),
     )
 
 
