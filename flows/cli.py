@@ -38,7 +38,9 @@ def search(
 
         result = flow(settings)
     out = Console()
-    out.print(console_leaderboard(result.trials))
+    if not out.is_terminal:
+        out.width = 120  # a log file has no edge to wrap at
+    out.print(console_leaderboard(result.trials, result.verdict.strategy))
     work = result.work
     out.print(
         f"team runs {work.team_runs_executed} of {work.team_runs_requested} requested, "
@@ -102,6 +104,7 @@ def example(
 
 def _running():  # type: ignore[no-untyped-def]  # Prefect's import costs seconds, so it is not made for --help
     """A run under the command line: our progress instead of Prefect's console log (its server keeps the log)."""
+    err.print("[dim]starting Prefect ...[/dim]")
     import prefect.main  # noqa: F401 - installs the log handlers that are taken away below
 
     from flows.console import console_progress

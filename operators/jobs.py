@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import uuid
@@ -29,6 +30,8 @@ def connect(cluster: Cluster) -> None:
     with _start:
         if ray.is_initialized():
             return
+        # Ray warns on stderr about being started from a thread; that is how Prefect's tasks run.
+        logging.getLogger("ray").addHandler(logging.NullHandler())
         # What a worker prints may quote a record, so it stays in Ray's own log files.
         shared: dict[str, Any] = {
             "log_to_driver": False,

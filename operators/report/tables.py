@@ -39,7 +39,10 @@ def console_leaderboard(trials: Sequence[Trial], winner: Strategy | None = None)
     table = Table(title="Trials against the baseline")
     for heading in HEADINGS:
         table.add_column(
-            heading, justify="left" if heading in LEFT else "right", no_wrap=heading != "strategy"
+            heading,
+            justify="left" if heading in LEFT else "right",
+            no_wrap=heading != "strategy",
+            min_width=14 if heading == "strategy" else None,
         )
     for rank, trial in enumerate(ranked(trials), 1):
         # Text, not str: rich reads square brackets in a str as markup, and the interval is written in them.
