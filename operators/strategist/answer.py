@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from operators.strategist.base import Decision, Fallback
+from operators.strategist.base import Fallback
 from operators.strategist.space import Strategy, Team
-from operators.strategist.view import AgentView
+from operators.strategist.view import AgentView, Decision
 
 if TYPE_CHECKING:
     from operators.llm.client import Answer
@@ -21,8 +21,8 @@ class RawProposal(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
     decision: Decision
-    strategies: list[list[str]] = []
-    best: list[str] = []
+    strategies: list[str | list[str]] = []
+    best: str | list[str] = ""
     reasoning: str = ""
 
 
@@ -48,7 +48,7 @@ def read_answer(answer: Answer, view: AgentView, k: int) -> Reading:
     An answer that breaks the schema is read again leniently: not every server enforces bounds and enums, and
     "two strategies too many" can be used and complained about, "not JSON" cannot.
     """
-    if answer.error in ("truncated", "refused"):
+    if answer.error in ("truncated", "refused", "rejected"):
         return Reading(problems=(answer.error,))
     if answer.error not in (None, "invalid"):
         return Reading(problems=("endpoint_error",))
@@ -62,6 +62,8 @@ def read_answer(answer: Answer, view: AgentView, k: int) -> Reading:
     best = None
     if not view.history:
         problems.append("decided_too_early")
+    elif raw.decision not in view.decisions:
+        problems.append("contradicts_scores")
     elif raw.decision == "best":
         best, problem = _read_strategy(raw.best, view)
         if problem or best not in view.tried:
@@ -89,7 +91,9 @@ def _read_strategies(raw: RawProposal, view: AgentView, k: int) -> Reading:
     return Reading(tuple(kept), "continue", None, raw.reasoning, tuple(dict.fromkeys(problems)))
 
 
-def _read_strategy(names: list[str], view: AgentView) -> tuple[Strategy, Fallback | None]:
+def _read_strategy(given: str | list[str], view: AgentView) -> tuple[Strategy, Fallback | None]:
+    """A strategy as `label` writes it, or as a list of teams."""
+    names = [n.strip() for n in given.split(">") if n.strip()] if isinstance(given, str) else given
     if not names:
         return (), "empty_strategy"
     if any(n not in view.teams for n in names):

@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict
 
 from operators.digest import digest
 from operators.strategist.space import Strategy, Team
-from operators.strategist.view import AgentView
+from operators.strategist.view import AgentView, Decision
 
 logger = logging.getLogger(__name__)
 
-Decision = Literal["continue", "best", "no_processing"]
 Source = Literal["claude", "optuna", "random", "exhaustive"]
 Fallback = Literal[
     "endpoint_error",
+    "rejected",
     "refused",
     "truncated",
     "invalid_json",
@@ -30,6 +30,7 @@ Fallback = Literal[
     "too_many",
     "nothing_new",
     "decided_too_early",
+    "contradicts_scores",
     "best_not_tried",
     "topped_up",
     "space_exhausted",
@@ -102,9 +103,7 @@ def conclude(view: AgentView, source: Source, why: str) -> Proposal:
     )
 
 
-def refuse_repeats(
-    proposal: Proposal, view: AgentView, k: int, fallback: Strategist | None = None
-) -> Proposal:
+def refuse_repeats(proposal: Proposal, view: AgentView, k: int, fallback: Strategist | None = None) -> Proposal:
     """The proposal as the loop may use it.
 
     A decision that ends the search is passed on without strategies. Otherwise strategies with a score, or named

@@ -19,8 +19,12 @@ logger = logging.getLogger(__name__)
 
 
 class ClaudeStrategist(Strategist):
-    """Asks the model; on an invalid answer asks once more and says what was wrong; after that falls back to
-    exploration (`OptunaStrategist`). Every deviation is logged and named in `Proposal.fallbacks`."""
+    """Asks the model.
+
+    After an invalid answer it asks once more and says what was wrong (or, where the request was rejected,
+    leaves less room for the answer); after that it falls back to exploration (`OptunaStrategist`). Every
+    deviation is logged and named in `Proposal.fallbacks`.
+    """
 
     source = "claude"
 
@@ -34,11 +38,14 @@ class ClaudeStrategist(Strategist):
         if k < 1 or not view.untried:
             return refuse_repeats(Proposal(source=self.source), view, k)
         prompt = user_prompt(view, k)
-        reading, exchange = self._ask(view, k, prompt)
+        reading, exchange = self._ask(view, k, prompt, self.max_tokens)
         transcript = [exchange]
         problems = reading.problems
         if problems and "endpoint_error" not in problems:
-            second, exchange = self._ask(view, k, repair_prompt(prompt, problems))
+            if "rejected" in problems:  # most likely prompt and answer exceed the model's context together
+                second, exchange = self._ask(view, k, prompt, self.max_tokens // 4)
+            else:
+                second, exchange = self._ask(view, k, repair_prompt(prompt, problems), self.max_tokens)
             transcript.append(exchange)
             problems = tuple(dict.fromkeys(problems + second.problems))
             # A first answer that is right in part is better than a second that is wrong altogether.
@@ -60,17 +67,17 @@ class ClaudeStrategist(Strategist):
             proposal = self.explorer.propose(view, k).model_copy(update={"fallbacks": problems})
         return proposal.model_copy(update={"transcript": tuple(transcript)})
 
-    def _ask(self, view: AgentView, k: int, prompt: str) -> tuple[Reading, Exchange]:
+    def _ask(self, view: AgentView, k: int, prompt: str, max_tokens: int) -> tuple[Reading, Exchange]:
         from operators.llm.client import Request
 
         system = system_prompt(view, k)
         request = Request(
             system=system,
             prompt=prompt,
-            max_tokens=self.max_tokens,
+            max_tokens=max_tokens,
             temperature=0.0,
             seed=self._round_seed(view),
-            schema=schema(view.teams, k, self.max_tokens),
+            schema=schema(view, k, max_tokens),
         )
         try:
             answer = self.llm.complete([request], label="propose")[0]

@@ -44,9 +44,13 @@ Your answer is JSON:
 - reasoning: what the comparisons show and what you want to find out, in at most {sentences} sentences.
 - decision: "continue" to try more strategies; "best" when another round is unlikely to find a better one; \
 "no_processing" when no strategy is above zero beyond its interval.
-- strategies: up to {k} new strategies if you continue, else [].
-- best: the strategy of the history that you choose if you decide "best", else [].\
+- strategies: up to {k} different new strategies, the most promising first, each written like "cleaning > \
+selection". Name them even if you end the search.
+- best: once there is a history, its best strategy, written the same way.\
 """
+
+REASONING_CHARACTERS = 600
+"""About four sentences."""
 
 COMPLAINTS: dict[Fallback, str] = {
     "refused": "it was no proposal",
@@ -60,20 +64,28 @@ COMPLAINTS: dict[Fallback, str] = {
     "too_many": "it proposed more strategies than allowed",
     "nothing_new": 'it decided "continue" without any new strategy',
     "decided_too_early": "it ended the search before any strategy was tried; propose strategies first",
+    "contradicts_scores": '"no_processing" is wrong where a score is above zero beyond its interval, "best" where '
+    "none is above zero",
     "best_not_tried": '"best" must be a strategy of the history',
 }
 
 
-def schema(teams: Sequence[Team], k: int, max_tokens: int) -> dict[str, Any]:
-    """JSON schema of the answer. The reasoning comes first, so that the decision follows from it, and is
-    bounded well below `max_tokens`, so that a small model cannot ramble until the answer is cut off."""
-    a_strategy = {"type": "array", "items": {"type": "string", "enum": list(teams)}, "maxItems": len(teams)}
-    properties = {
-        "reasoning": {"type": "string", "maxLength": max(40, min(1500, 2 * (max_tokens - 256)))},
-        "decision": {"type": "string", "enum": ["continue", "best", "no_processing"]},
-        "strategies": {"type": "array", "items": {**a_strategy, "minItems": 1}, "maxItems": k},
-        "best": a_strategy,
+def schema(view: AgentView, k: int, max_tokens: int) -> dict[str, Any]:
+    """JSON schema of the answer.
+
+    It admits only strategies that are still to be tried, and decisions that can be taken now, so that decoding
+    under it cannot go wrong where a server enforces it. The reasoning comes first, so that the decision follows
+    from it, and is bounded well below `max_tokens`: a small model would ramble until its answer is cut off.
+    """
+    untried = {"type": "string", "enum": [label(s) for s in view.untried]}
+    properties: dict[str, Any] = {
+        "reasoning": {"type": "string", "maxLength": max(40, min(REASONING_CHARACTERS, 2 * (max_tokens - 256)))},
+        "decision": {"type": "string", "enum": list(view.decisions)},
+        "strategies": {"type": "array", "items": untried, "minItems": 1, "maxItems": k},
     }
+    if view.history:
+        tried = dict.fromkeys(label(t.strategy) for t in view.history)
+        properties["best"] = {"type": "string", "enum": list(tried)}
     return {
         "type": "object",
         "properties": properties,
@@ -110,7 +122,7 @@ def user_prompt(view: AgentView, k: int) -> str:
             "Each comparison is between strategies that differ in this alone, the baseline (no team) included. "
             "Removing a team, or moving it later, does the opposite."
         )
-        parts.append(f"Decide, and if you continue propose up to {k} strategies that are not in the history.")
+        parts.append(f"Decide, and propose up to {k} strategies that are not in the history.")
     else:
         parts.append(
             f'Nothing has been tried yet. Decide "continue" and propose {k} small strategies that tell most.'

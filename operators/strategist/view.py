@@ -7,7 +7,7 @@ member of a fixed set, so no record, model answer, judge rationale or exception 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,7 @@ from operators.results import DataCounts, Trial
 from operators.strategist.effects import Change, team_effects
 from operators.strategist.space import Strategy, Team, all_strategies
 
+Decision = Literal["continue", "best", "no_processing"]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=-1, le=1)]
@@ -96,6 +97,17 @@ class AgentView(View):
         return [s for s in all_strategies() if s not in tried and set(s) <= set(self.teams)]
 
     @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What the scores allow to decide: nothing is over before the first round, a best strategy has a score
+        above zero, and data with a strategy above zero beyond its interval do need processing."""
+        allowed: list[Decision] = ["continue"]
+        if any(t.score > 0 for t in self.history):
+            allowed.append("best")
+        if self.history and not any(t.low > 0 for t in self.history):
+            allowed.append("no_processing")
+        return tuple(allowed)
+
+    @property
     def best(self) -> Tried | None:
         """The trial with the highest score; of equals the shortest, then the earliest."""
         return min(self.history, key=lambda t: (-t.score, len(t.strategy), t.round), default=None)
@@ -116,9 +128,7 @@ def agent_view(
         task=task,
         round=round,
         teams=tuple(teams),
-        counts=Counts(
-            rows=data.rows, flagged_share=_two(data.flagged / max(data.rows, 1)), sampled=data.sampled
-        ),
+        counts=Counts(rows=data.rows, flagged_share=_two(data.flagged / max(data.rows, 1)), sampled=data.sampled),
         remaining=remaining,
         history=tuple(
             Tried(

@@ -13,7 +13,7 @@ from operators.strategist.claude import ClaudeStrategist
 from operators.strategist.factory import build_strategist
 from operators.strategist.optuna_ import OptunaStrategist
 from operators.strategist.prompt import schema
-from operators.strategist.space import Team, all_strategies, strategy
+from operators.strategist.space import Team, all_strategies, label, strategy
 from operators.strategist.view import AgentView
 
 CANARY = "CANARY-51c0"
@@ -21,15 +21,8 @@ View = Callable[..., AgentView]
 MakeTrial = Callable[..., Trial]
 
 
-def says(
-    *strategies: str, decision: str = "continue", best: str = "", reasoning: str = "Why."
-) -> dict[str, Any]:
-    return {
-        "reasoning": reasoning,
-        "decision": decision,
-        "strategies": [s.split() for s in strategies],
-        "best": best.split(),
-    }
+def says(*strategies: str, decision: str = "continue", best: str = "", reasoning: str = "Why.") -> dict[str, Any]:
+    return {"reasoning": reasoning, "decision": decision, "strategies": list(strategies), "best": best}
 
 
 @pytest.fixture
@@ -39,7 +32,7 @@ def history(trial: MakeTrial) -> list[Trial]:
 
 
 def test_a_good_answer_is_used(messages_server, history, view) -> None:
-    messages_server.answers = [says("optimization", "cleaning optimization", reasoning="Try rewriting.")]
+    messages_server.answers = [says("optimization", "cleaning > optimization", reasoning="Try rewriting.")]
     proposal = ClaudeStrategist(messages_server.client()).propose(view(history), 2)
     assert proposal.strategies == (strategy(["optimization"]), strategy(["cleaning", "optimization"]))
     assert (proposal.decision, proposal.source, proposal.fallbacks) == ("continue", "claude", ())
@@ -49,7 +42,8 @@ def test_a_good_answer_is_used(messages_server, history, view) -> None:
 
 def test_what_the_model_is_told(messages_server, history, view) -> None:
     messages_server.answers = [says("optimization")]
-    ClaudeStrategist(messages_server.client(), max_tokens=700).propose(view(history, task="Define terms."), 1)
+    shown = view(history, task="Define terms.")
+    ClaudeStrategist(messages_server.client(), max_tokens=700).propose(shown, 1)
     body = messages_server.bodies[0]
     prompt = body["messages"][0]["content"]
     assert "Define terms." in prompt
@@ -58,7 +52,7 @@ def test_what_the_model_is_told(messages_server, history, view) -> None:
     assert "| adding selection | +0.12 |" in prompt  # mean of 0 -> 0.0 and 0.75 -> 1.0
     assert all(f"- {team}: " in body["system"] for team in Team)
     assert body["max_tokens"] == 700
-    assert body["output_config"]["format"]["schema"] == schema(tuple(Team), 1, 700)
+    assert body["output_config"]["format"]["schema"] == schema(shown, 1, 700)
 
 
 def test_first_round_has_no_history(messages_server, view) -> None:
@@ -84,12 +78,13 @@ def test_transcript_is_kept(messages_server, view) -> None:
         ("I would try cleaning first.", "invalid_json", "not JSON"),
         ({"decision": "perhaps", "strategies": [["generation"]]}, "invalid_json", "not JSON"),
         (says("filtering"), "unknown_team", "a team that does not exist"),
-        (says("generation generation"), "repeated_team", "named a team twice"),
+        (says("generation > generation"), "repeated_team", "named a team twice"),
+        ({"decision": "continue", "strategies": [["generation", "generation"]]}, "repeated_team", "a team twice"),
         (says(""), "empty_strategy", "was empty"),
         (says("cleaning"), "already_tried", "in the history already"),
         (says("generation", "generation"), "repeated_strategy", "the same strategy twice"),
         (
-            says("generation", "optimization", "generation cleaning"),
+            says("generation", "optimization", "generation > cleaning"),
             "too_many",
             "more strategies than allowed",
         ),
@@ -99,12 +94,12 @@ def test_transcript_is_kept(messages_server, view) -> None:
     ],
 )
 def test_one_repair_attempt(messages_server, history, view, bad, code, complaint) -> None:
-    good = says("optimization", "optimization cleaning")
+    good = says("optimization", "optimization > cleaning")
     messages_server.answers = [bad, good]
     proposal = ClaudeStrategist(messages_server.client()).propose(view(history), 2)
     assert code in proposal.fallbacks
     assert proposal.source == "claude"
-    assert [list(s) for s in proposal.strategies] == good["strategies"]
+    assert [label(s) for s in proposal.strategies] == good["strategies"]
     assert len(messages_server.bodies) == 2
     assert complaint in messages_server.bodies[1]["messages"][0]["content"]
 
@@ -130,19 +125,30 @@ def test_what_is_right_in_part_is_kept(messages_server, history, view) -> None:
     assert {"already_tried", "topped_up"} <= set(proposal.fallbacks)
 
 
-@pytest.mark.parametrize(("decision", "best"), [("best", "cleaning"), ("no_processing", "")])
-def test_decides_only_after_the_first_round(messages_server, history, view, decision, best) -> None:
-    messages_server.answers = [says(decision=decision, best=best)]
+@pytest.mark.parametrize(("decision", "best"), [("best", "cleaning"), ("no_processing", "cleaning")])
+def test_decides_only_after_the_first_round(messages_server, trial, view, decision, best) -> None:
+    messages_server.answers = [says("generation", decision=decision, best=best)]
     early = ClaudeStrategist(messages_server.client()).propose(view(), 4)
     assert early.decision == "continue"
     assert early.source == "optuna"
     assert early.fallbacks == ("decided_too_early",)
-    late = ClaudeStrategist(messages_server.client()).propose(view(history), 4)
+    unsure = [trial("cleaning", [1, 0, 0, 0, 0, 0, 0, 0, 0, 0])]
+    late = ClaudeStrategist(messages_server.client()).propose(view(unsure), 4)
     assert (late.decision, late.strategies, late.fallbacks) == (decision, (), ())
-    assert late.best == (strategy(best.split()) if best else None)
+    assert late.best == ((Team.CLEANING,) if decision == "best" else None)
 
 
-@pytest.mark.parametrize("status", [400, 404, 500])
+@pytest.mark.parametrize(("decision", "outcome"), [("no_processing", 1), ("best", -1), ("best", 0)])
+def test_decides_nothing_against_the_scores(messages_server, trial, view, decision, outcome) -> None:
+    shown = view([trial("cleaning", [outcome] * 10)])
+    assert decision not in schema(shown, 2, 1024)["properties"]["decision"]["enum"]
+    messages_server.answers = [says("generation", decision=decision, best="cleaning"), says("generation")]
+    proposal = ClaudeStrategist(messages_server.client()).propose(shown, 1)
+    assert proposal.fallbacks == ("contradicts_scores",)
+    assert (proposal.decision, proposal.strategies) == ("continue", ((Team.GENERATION,),))
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
 def test_a_failing_endpoint_does_not_end_the_search(messages_server, view, status, caplog) -> None:
     messages_server.answers = [status]
     proposal = ClaudeStrategist(messages_server.client()).propose(view(), 4)
@@ -150,6 +156,16 @@ def test_a_failing_endpoint_does_not_end_the_search(messages_server, view, statu
     assert (proposal.source, len(proposal.strategies)) == ("optuna", 4)
     assert len(messages_server.bodies) == 1
     assert "CANARY-server" not in caplog.text + proposal.model_dump_json()
+
+
+def test_a_request_too_long_is_repeated_with_less_room(messages_server, view) -> None:
+    messages_server.answers = [400, says("cleaning", "selection")]
+    proposal = ClaudeStrategist(messages_server.client(), max_tokens=1024).propose(view(), 2)
+    assert (proposal.source, proposal.fallbacks) == ("claude", ("rejected",))
+    first, second = messages_server.bodies
+    assert (first["max_tokens"], second["max_tokens"]) == (1024, 256)
+    assert second["messages"] == first["messages"]
+    assert second["output_config"]["format"]["schema"] == schema(view(), 2, 256)
 
 
 def test_an_endpoint_that_is_down(view) -> None:
@@ -180,7 +196,7 @@ def test_nothing_left_to_try_asks_nobody(messages_server, trial, view) -> None:
 
 def test_no_text_of_a_trial_is_sent_stored_or_logged(messages_server, trial, view, caplog) -> None:
     marked = [trial("cleaning", [1, 0, 1], mark=CANARY), trial("generation", [0, -1, 0], mark=CANARY)]
-    messages_server.answers = [500, "nonsense", says("selection", "cleaning selection")]
+    messages_server.answers = [500, "nonsense", says("selection", "cleaning > selection")]
     with caplog.at_level(logging.DEBUG):
         proposals = [ClaudeStrategist(messages_server.client()).propose(view(marked), 2) for _ in range(2)]
     assert proposals[1].source == "claude"
@@ -190,17 +206,29 @@ def test_no_text_of_a_trial_is_sent_stored_or_logged(messages_server, trial, vie
 
 
 @pytest.mark.parametrize("max_tokens", [64, 256, 1024, 8192])
-def test_schema_is_bounded_and_thinks_first(max_tokens: int) -> None:
-    of = schema(tuple(Team), 4, max_tokens)
+def test_schema_is_bounded_and_thinks_first(view, history, max_tokens: int) -> None:
+    of = schema(view(history), 4, max_tokens)
     jsonschema.Draft202012Validator.check_schema(of)
     assert list(of["properties"]) == ["reasoning", "decision", "strategies", "best"]
     assert 40 <= of["properties"]["reasoning"]["maxLength"] <= max(40, max_tokens * 2)
-    check = jsonschema.Draft202012Validator(of)
-    assert check.is_valid(says("cleaning selection", "generation", reasoning="Short."))
-    assert not check.is_valid(says("filtering"))
-    assert not check.is_valid(
-        says("cleaning", "selection", "generation", "optimization", "cleaning selection")
-    )
+
+
+def test_schema_admits_only_what_can_be_tried(view, history) -> None:
+    check = jsonschema.Draft202012Validator(schema(view(history), 2, 1024))
+    assert check.is_valid(says("selection > cleaning", "generation", best="cleaning"))
+    assert check.is_valid(says("generation", decision="best", best="cleaning > selection"))
+    assert not check.is_valid(says("generation", decision="best", best="generation"))
+    for wrong in ("cleaning", "filtering", "generation > generation", ""):
+        assert not check.is_valid(says(wrong, best="cleaning"))
+    assert not check.is_valid(says(best="cleaning"))
+    assert not check.is_valid(says("generation", "optimization", "generation > cleaning", best="cleaning"))
+
+
+def test_schema_of_the_first_round_cannot_end_the_search(view) -> None:
+    of = schema(view(), 4, 1024)
+    assert of["properties"]["decision"]["enum"] == ["continue"]
+    assert "best" not in of["properties"]
+    assert of["properties"]["strategies"]["items"]["enum"] == [label(s) for s in all_strategies()]
 
 
 def search_config(**values: Any) -> SearchConfig:

@@ -36,9 +36,7 @@ def test_adding_a_team_is_paired_by_question(trial: Callable[..., Trial]) -> Non
 
 
 def test_moving_a_team(trial: Callable[..., Trial]) -> None:
-    effects = team_effects(
-        [trial("cleaning selection", [1, 1, 1, 1]), trial("selection cleaning", [0, 0, 1, 1])]
-    )
+    effects = team_effects([trial("cleaning selection", [1, 1, 1, 1]), trial("selection cleaning", [0, 0, 1, 1])])
     assert find(effects, 1, "moved_earlier", Team.CLEANING).difference == 0.5
     assert find(effects, 1, "moved_earlier", Team.SELECTION).difference == -0.5
 
