@@ -18,8 +18,29 @@ _LABEL = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
 _EMAIL = re.compile(
     rf"(?<![\w.+-])[A-Za-z0-9][\w.+-]{{0,63}}\s?(?:@|\(at\)|\[at\])\s?(?:{_LABEL}\.)+[A-Za-z]{{2,24}}(?![\w@])"
 )
-_NUMBER = re.compile(r"(?:\d[ .()/-]{0,3}){6}\d|1[-.]8\d\d[-.]|[A-Z]{2}\d\d")
-_ID_HINT = re.compile(r"\d[A-Za-z0-9-]*\d[A-Za-z0-9-]*\d")
+# Cheap tests before the patterns: most texts hold no number long enough.
+_LONG_NUMBER = re.compile(r"\d(?:(?:[ .()/-]{0,3}\d){6}|[-.]8\d\d[-.])")
+_FOUR_DIGITS = re.compile(r"\d[A-Za-z0-9-]*\d[A-Za-z0-9-]*\d[A-Za-z0-9-]*\d")
+_ID_WORDS = (
+    *("mrn", "ssn", "nhs", "record", "patient", "passport", "security number", "policy", "account", "insurance"),
+    *("member id", "chart", "licen", "身份证", "病历", "住院", "护照", "医保", "银行卡"),
+)
+_PHONE_WORDS = (
+    "phone",
+    "tel",
+    "fax",
+    "mobile",
+    "cell",
+    "whats",
+    "line",
+    "call",
+    "电话",
+    "手机",
+    "热线",
+    "传真",
+    "联系",
+)
+_COUNTRY_AND_CHECK = re.compile(r"[A-Z][A-Z]\d\d")
 _PHONE = re.compile(
     # North America: (555) 555-0123, 555-555-0123, 1-800-555-0123, 1-800-FLOWERS
     r"(?<![\w.+-])(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])[2-9]\d\d[ .-]\d{4}"
@@ -39,7 +60,11 @@ _PHONE_AFTER = re.compile(
 _YEARS = re.compile(r"\(?(?:1[89]|20)\d\d\)?\s*[-/ .]\s*\(?(?:1[89]|20)?\d\d\)?")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _IPV4 = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\w|\.\d)")
-_VERSION = re.compile(r"(?:\bv|version|release|section|chapter|build|版本)\s*\Z", re.IGNORECASE)
+# What else is written as four numbers: versions, sections, enzyme (EC) and transporter (TC) classes, OIDs.
+_VERSION = re.compile(
+    r"(?:\bv|version|release|section|chapter|paragraph|table|figure|article|build|\bEC|\bTC|\bOID|§|版本)[\s:.]*\Z",
+    re.IGNORECASE,
+)
 _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:]*\d)(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,6}(?![\w:])")
 _SSN = re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-]|\.\d)")
 _CARD = re.compile(r"(?<![\w.,-])[3-6]\d{3}([ -]?)\d{4}\1\d{4}\1\d{1,7}(?![\w-]|[.,]\d)")
@@ -49,8 +74,9 @@ _CHINA_ID = re.compile(
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
 _ID_AFTER = re.compile(
     r"(?:\b(?:MRN|SSN|NHS (?:no|number)|medical record (?:no|number)|patient (?:id|no|number)"
-    r"|passport(?: no| number)?|social security number|policy number|account number|insurance (?:id|number)|member id|chart number"
-    r"|driver'?s licen[cs]e(?: no| number)?)|身份证号?码?|病历号|住院号|护照号码?|医保卡号|银行卡号)"
+    r"|passport(?: no| number)?|social security number|policy number|account number|insurance (?:id|number)"
+    r"|member id|chart number|driver'?s licen[cs]e(?: no| number)?)"
+    r"|身份证号?码?|病历号|住院号|护照号码?|医保卡号|银行卡号)"
     r"(?: is|\.|:|：|#|\s){0,4}\s{0,2}"
     r"(?P<it>(?=(?:[A-Za-z-]*\d){4})[A-Za-z0-9][A-Za-z0-9-]{4,24})(?!\w)",
     re.IGNORECASE | re.ASCII,
@@ -65,15 +91,22 @@ def replace_contacts(text: str, kinds: frozenset[Kind], replace: Replace) -> str
         text = _swap(text, _IPV4, _is_host, "ip", replace)
     if "ip" in kinds and text.count(":") >= 2:
         text = _swap(text, _IPV6, _is_ipv6, "ip", replace)
-    if "id" in kinds and _ID_HINT.search(text):
-        text = _swap(text, _ID_AFTER, _always, "id", replace)
-    if not _NUMBER.search(text):
+    if _FOUR_DIGITS.search(text):
+        lower = text.lower()
+        if "id" in kinds and any(word in lower for word in _ID_WORDS):
+            text = _swap(text, _ID_AFTER, _always, "id", replace)
+        if "id" in kinds and _COUNTRY_AND_CHECK.search(text):
+            text = _swap(text, _IBAN, _iban_check, "id", replace)
+    if not _LONG_NUMBER.search(text):
         return text
     if "id" in kinds:
         for pattern, holds in _CHECKED:
             text = _swap(text, pattern, holds, "id", replace)
     if "phone" in kinds:
-        text = _swap(_swap(text, _PHONE, _is_phone, "phone", replace), _PHONE_AFTER, _is_phone, "phone", replace)
+        text = _swap(text, _PHONE, _is_phone, "phone", replace)
+        lower = text.lower()
+        if any(word in lower for word in _PHONE_WORDS):
+            text = _swap(text, _PHONE_AFTER, _is_phone, "phone", replace)
     return text
 
 
@@ -108,14 +141,13 @@ def _is_phone(_match: re.Match[str], text: str) -> bool:
 
 def _is_host(match: re.Match[str], found: str) -> bool:
     """No version number, and no address that every machine calls itself by."""
-    if _VERSION.search(match.string, max(0, match.start() - 10), match.start()):
+    before = match.string[max(0, match.start() - 12) : match.start()]
+    octets = [int(octet) for octet in found.split(".")]
+    heading = (not before or before.endswith("\n")) and max(octets) < 30
+    if heading or _VERSION.search(before):
         return False
-    address = ipaddress.ip_address(_plain_octets(found))
+    address = ipaddress.IPv4Address(bytes(octets))
     return not (address.is_loopback or address.is_unspecified)
-
-
-def _plain_octets(text: str) -> str:
-    return ".".join(str(int(octet)) for octet in text.split("."))
 
 
 def _is_ipv6(_match: re.Match[str], text: str) -> bool:
@@ -149,4 +181,4 @@ def _iban_check(_match: re.Match[str], text: str) -> bool:
     return int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1
 
 
-_CHECKED = ((_CHINA_ID, _china_check), (_SSN, _always), (_CARD, _luhn), (_IBAN, _iban_check))
+_CHECKED = ((_CHINA_ID, _china_check), (_SSN, _always), (_CARD, _luhn))

@@ -37,6 +37,8 @@ _NO_TAG = re.compile(rf"<(?!{_tag(f'{_INLINE} {_BLOCK} {_DROPPED}')[1:]})", re.I
 _RAW_TAG = re.compile(rf"{_tag(_RAW)}|{_DOCTYPE}", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _POWER = re.compile(r"(?<=\d)<sup>\s*([-+−–]?\d+)\s*</sup>", re.IGNORECASE)
+_LIST_GAP = re.compile(r"[ \t]*\n\s*\n(?=- )")
+_LINE_START = re.compile(r"\n (?=\S)")
 _ROUNDS = 3
 
 
@@ -67,12 +69,14 @@ def strip_tags(text: str) -> str:
     tree = LexborHTMLParser(text, is_fragment=True)
     for node in tree.css(",".join(_DROPPED.split())):
         node.decompose()
-    for node in tree.css(",".join(_BLOCK.split())):
-        node.insert_before("\n- " if node.tag == "li" else "\n")
+    blocks = tree.css(",".join(_BLOCK.split()))
+    bullet = "\n- " if sum(node.tag == "li" for node in blocks) > 1 else "\n"
+    for node in blocks:
+        node.insert_before(bullet if node.tag == "li" else "\n")
         if node.tag not in ("br", "hr"):
             node.insert_after("\n")
     shown = str(tree.root.text()) if tree.root else ""
-    return re.sub(r"[ \t]*\n\s*\n(?=- )", "\n", shown)  # items of a list stand line by line
+    return _LINE_START.sub("\n", _LIST_GAP.sub("\n", shown))
 
 
 def _without_comments(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 _HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(?=\S)|[ \t]+#+[ \t]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$\n?", re.MULTILINE)
 _QUOTE = re.compile(r"^[ \t]{0,3}(?:>[ \t]?)+", re.MULTILINE)
-_STRONG = re.compile(r"(?<![*\w])(\*{1,3})(?=[^\s*])([^*\n]+?)(?<=[^\s*])\1(?![*\w])")
+_STRONG = re.compile(r"(?<![*\w])(\*{1,3})(?=[^\s*])((?:[^*\n]|\n(?!\s*\n))+?)(?<=[^\s*])\1(?![*\w])")
 _UNDERLINED = re.compile(r"(?<![_\w])(_{1,3})(?=[^\s_])([^_\n]+?)(?<=[^\s_])\1(?![_\w])")
 _STRUCK = re.compile(r"~~(?=\S)([^~\n]+?)(?<=\S)~~")
 _ANY = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+\S|(?<![*\w])\*\*[^\s*][^*\n]*\*\*|^[ \t]*```", re.MULTILINE)

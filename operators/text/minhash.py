@@ -88,6 +88,8 @@ def candidates(s: Sketches, how: Shingling) -> Ints:
 
 
 def _bucket_pairs(keys: NDArray[np.uint32]) -> Iterator[tuple[Ints, Ints]]:
+    if len(keys) < 2:
+        return
     order = np.argsort(keys, kind="stable")  # stable: within a bucket, by position
     ranked = keys[order]
     same = ranked[1:] == ranked[:-1]

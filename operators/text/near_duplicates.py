@@ -15,18 +15,28 @@ from operators.text.minhash import candidates, candidates_across, sketch
 from operators.text.shingles import Joined, ShingleSets, Shingling
 from operators.text.tokens import Ints, UInts
 
+_TOPIC_SAMPLE = 20_000
 
-def near_duplicates(texts: Sequence[str], how: Shingling) -> Ints:
+
+def near_duplicates(
+    texts: Sequence[str], how: Shingling, *, topics: Sequence[str] | None = None, topic_similarity: float = 0.5
+) -> Ints:
     """For each text the index of the earlier text it nearly repeats, or -1 where it is kept, shape (n,).
 
     Greedy in the given order: a text is dropped only where a *kept* earlier one is at least `threshold`
     similar, so similarity does not chain. Texts without tokens are kept.
+
+    With `topics`, one a text (the question of an answer), two alike texts count as duplicates only if their
+    topics agree as well: Jaccard similarity of the topics' words, rare words weighing more, of at least
+    `topic_similarity`. That keeps apart what is written from one template ("What are the symptoms of ...?").
     """
     sketches = sketch(texts, how)
     owner = _equal_owners(sketches.whole)
     owner[sketches.tokens == 0] = -1
     unique = np.flatnonzero((owner < 0) & (sketches.tokens > 0))
     edges = candidates(sketches.take(unique), how)
+    if topics is not None and len(edges):
+        edges = edges[_topic_similarity(topics, unique[edges]) >= topic_similarity]
     sets = ShingleSets(texts, unique[np.unique(edges)], how)
     found = resolve(len(unique), edges, lambda pairs: sets.jaccard(unique[pairs]) >= how.threshold)
     dropped = found >= 0
@@ -57,6 +67,13 @@ def near_duplicates_of(
         close = ShingleSets(every, np.unique(pairs), how).jaccard(pairs) >= how.threshold
         hit[pairs[close, 1]] = True
     return hit[m:]
+
+
+def _topic_similarity(topics: Sequence[str], pairs: Ints) -> NDArray[np.float64]:
+    # Which words are rare is told by the pairs' own topics and an even sample of all.
+    step = max(1, len(topics) // _TOPIC_SAMPLE)
+    used = np.union1d(np.arange(0, len(topics), step), pairs)
+    return ShingleSets(topics, used, Shingling(ngram=1)).rare_jaccard(pairs)
 
 
 def _equal_owners(whole: UInts) -> Ints:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.text.sentences import split_sentences
-from operators.text.tokens import Ints, Segments, UInts, chunks, ngram_hashes, token_hashes, token_spans
+from operators.text.tokens import Ints, Segments, chunks, code_points, ngram_hashes, token_hashes, token_spans
 
 LONGEST_LOOP = 12
 """Tokens of the longest unit whose immediate repetition is looked for."""
-_STRETCHED = re.compile(r"([^\W\d_A-Z])\1{9,}")
-_STUTTER = re.compile(r"([^\W\d_A-Z]{2,5}?)\1{5,}")
-_MEANT = re.compile(r"[^\W\d_]{2}|[^\W\d_\x00-\x7f]")
+_STRETCH, _SYLLABLES = 10, 6
+# Lower case only: a gene's CAGCAGCAG is no stutter.
+_STRETCHED = re.compile(rf"([^\W\d_A-Z])\1{{{_STRETCH - 1},}}")
+_STUTTER = re.compile(rf"([^\W\d_A-Z]{{2,5}}?)\1{{{_SYLLABLES - 1},}}")
+_MEANT = re.compile(r"[^\W\d_]{2}|[^\W\d_\x00-\x7f]|\b[aeioyI]\b")
 
 
 def ngram_repetition(texts: Sequence[str], n: int) -> NDArray[np.float64]:
@@ -37,9 +40,8 @@ def find_repetition(texts: Sequence[str], n: int, times: int) -> tuple[NDArray[n
         for period in range(1, LONGEST_LOOP + 1):
             at = _loop_starts(tokens.hashes, period, times)
             loops[owner[at[owner[at] == owner[at + period * times - 1]]]] = True
-        for i, text in enumerate(run, start):
-            if not loops[i] and (_STRETCHED.search(text) or _STUTTER.search(text)):
-                loops[i] = True
+        for i in _stuttering(run):
+            loops[start + i] = True
     return ratio, loops
 
 
@@ -86,7 +88,17 @@ def drop_repeated_sentences(text: str, least_tokens: int = 4) -> str:
     return "".join(kept).strip()
 
 
-def _loop_starts(hashes: UInts, period: int, times: int) -> Ints:
+def _stuttering(texts: list[str]) -> list[int]:
+    """Indices of texts with letters stretched or syllables repeated within a word."""
+    codes = code_points("\n".join(texts))
+    at = [_loop_starts(codes, 1, _STRETCH), *(_loop_starts(codes, n, _SYLLABLES) for n in range(2, 6))]
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    ends = np.cumsum(lengths + 1)
+    suspects = np.unique(np.searchsorted(ends, np.concatenate(at), "right")).tolist()
+    return [i for i in suspects if _STRETCHED.search(texts[i]) or _STUTTER.search(texts[i])]
+
+
+def _loop_starts(hashes: NDArray[Any], period: int, times: int) -> Ints:
     """First tokens of units of `period` tokens that stand `times` times in a row."""
     need = period * (times - 1)
     if len(hashes) < period + need:

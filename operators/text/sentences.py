@@ -6,7 +6,7 @@ import re
 
 _STOPS = ".!?…。！？｡।॥؟۔።။៕܀։॥"
 _CLOSERS = "\"'”’»›)\\]}）】」』》*_`~"
-_COMPLETE = re.compile(rf"[{_STOPS}][{_CLOSERS}\s]*\Z|```\s*\Z|[|}}>;]\s*\Z")
+_COMPLETE = re.compile(rf"[{_STOPS}][{_CLOSERS}\s]*\Z|```\s*\Z|[|}}>;]\s*\Z|[{_STOPS}]\s?\[?\d{{1,4}}\]?\Z")
 _ELLIPSIS = re.compile(rf"(?:\.\s?\.\s?\.|…)[{_CLOSERS}\s]*\Z")
 _BOUNDARY = re.compile(rf"(?<=[。！？｡])|(?<=[{_STOPS}][{_CLOSERS}])\s+|(?<=[{_STOPS}])\s+|\n+")
 _LAST_STOP = re.compile(rf"[{_STOPS}][{_CLOSERS}]*(?=\s|\Z)|[。！？｡][{_CLOSERS}]*")
@@ -15,15 +15,23 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e|cf|al|approx|No|Fig|Inc|Ltd|Jr|Sr)\.)\Z"
 )
 _ITEM = re.compile(r"[ \t]*(?:[-*+•▪◦‣]|\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S")
+_OPEN_BRACKET = re.compile(r"[(（][^()（）\n]*\w[^()（）\n]*\Z")
+# Words no English sentence ends in (prepositions that may end one, such as "with", are not here).
+_INTRODUCES = re.compile(
+    r"\b(?:the|an?|of|and|or|but|nor|which|whose|that|than|from|into|within|because|if|although|while|when|whereas"
+    r"|including|such as|due to|their|its|his|our|your|my|is|are|was|were|be|been|has|have|can|may|will|should|by"
+    r")\Z"
+)
+_INLINE_LIST = re.compile(r"(?:\s[-•–]\s+[^\n•–]{1,120}?){2,}\Z")
 
 
 def is_complete(text: str) -> bool:
     """Whether a text ends as a finished text does: in terminal punctuation (an ellipsis is none), in code or a
-    table, or in a list whose items all go without it."""
+    table, or in a list whose items go without it."""
     text = text.rstrip()
     if not text or _ELLIPSIS.search(text):
         return not text
-    if _COMPLETE.search(text):
+    if _COMPLETE.search(text) or _INLINE_LIST.search(text[-400:]):
         return True
     lines = [line for line in text.split("\n") if line.strip()]
     items = [line for line in lines if _ITEM.match(line)]
@@ -33,9 +41,13 @@ def is_complete(text: str) -> bool:
     return sum(not _COMPLETE.search(line.rstrip()) for line in others) * 2 > len(others)
 
 
-def has_ellipsis(text: str) -> bool:
-    """Whether the text ends in dots that stand for what is missing."""
-    return _ELLIPSIS.search(text.rstrip()) is not None
+def is_left_hanging(text: str) -> bool:
+    """Whether the end itself says that something is missing, also in a text too short for punctuation: an
+    ellipsis, a comma, an open bracket, or a word that only introduces the next ("of", "the", "which")."""
+    text = text.rstrip()
+    if _ELLIPSIS.search(text) or text.endswith((",", ";", "，", "、", "；")):
+        return True
+    return _OPEN_BRACKET.search(text) is not None or _INTRODUCES.search(text) is not None
 
 
 def cut_to_sentence(text: str) -> str:

@@ -66,14 +66,28 @@ class ShingleSets:
         self._sets = csr_matrix((np.ones(len(column), np.int8), column, bounds), shape=shape)
 
     def jaccard(self, pairs: Ints) -> NDArray[np.float64]:
-        """Exact Jaccard similarity of the texts `pairs[i, 0]` and `pairs[i, 1]`, shape (m,)."""
+        """Exact Jaccard similarity of the texts `pairs[i, 0]` and `pairs[i, 1]`, shape (m,); 1 for two empty
+        sets."""
+        return self._similarity(pairs, self._sets, self._sizes)
+
+    def rare_jaccard(self, pairs: Ints) -> NDArray[np.float64]:
+        """The same with each shingle weighted by its inverse document frequency among the sets held here,
+        log(1 + sets / sets that have it): what all texts share counts little, what few have counts much."""
+        _, place, found = np.unique(self._sets.indices, return_inverse=True, return_counts=True)
+        weighted = self._sets.astype(np.float64)
+        weighted.data = np.log1p(len(self._used) / found[place])
+        return self._similarity(pairs, weighted, np.asarray(weighted.sum(axis=1)).ravel())
+
+    def _similarity(self, pairs: Ints, weighted: Any, sizes: NDArray[Any]) -> NDArray[np.float64]:
         place = np.searchsorted(self._used, pairs)
-        result = np.zeros(len(pairs))
+        result = np.ones(len(pairs))
         for i in range(0, len(pairs), _BATCH_PAIRS):
             a, b = place[i : i + _BATCH_PAIRS].T
-            common = np.diff(self._sets[a].multiply(self._sets[b]).indptr)
-            union = self._sizes[a] + self._sizes[b] - common
-            result[i : i + _BATCH_PAIRS] = common / np.maximum(union, 1)
+            product = weighted[a].multiply(self._sets[b])
+            whole = weighted.dtype.kind == "i"
+            common = np.diff(product.indptr) if whole else np.asarray(product.sum(axis=1)).ravel()
+            union = sizes[a] + sizes[b] - common
+            np.divide(common, union, out=result[i : i + _BATCH_PAIRS], where=union > 0)
         return result
 
 

@@ -37,9 +37,28 @@ _STARS = re.compile(
     r"(?<![\w*])(\*{3}(?=[^\s*])[^*\n]+?(?<=[^\s*])\*{3})(?![\w*])"
     r"|(?<=\w)\*{3}(?=\w)|(?<![\w*])\*{3}(?!\*)|(?<=\w)\*{3}\Z"
 )
-_ASCII_HINT = re.compile(
-    r"!!|\?\?|[!?]{3}|\.{4}|,,|;;|##|~~|\|\||@@|\^\^|%%|\*\*\*|={4}|\+{4}|-{5}|[#$%^&*@~|\\=+]{5}"
+# Looking for plain strings first is ten times cheaper than searching for the patterns.
+_PAIRS = (
+    "!!",
+    "??",
+    "!?",
+    "?!",
+    "....",
+    ",,",
+    ";;",
+    "##",
+    "~~",
+    "||",
+    "@@",
+    "^^",
+    "%%",
+    "***",
+    "====",
+    "++++",
+    "-----",
 )
+_WIDE_PAIRS = ("。。", "，，", "、、", "………")
+_MIXED = re.compile(r"[#$%^&*@~|\\=+]{5}")
 _SPECIAL = re.compile(f"[#$%^&*@~|\\\\=+<>_`{{}}\\[\\]{_DECORATION}\ufffd\ue000-\uf8ff]")
 
 
@@ -49,7 +68,7 @@ def remove_symbols(text: str) -> str:
         text = _BULLET.sub(r"\1- ", _UNSHOWABLE.sub("", text))
         text = _DECORATED.sub("", text)
         text = re.sub(r"[•·]{2,}", "", text)
-    if _ASCII_HINT.search(text) or "。。" in text or "，，" in text:
+    if _has_runs(text):
         text = _RULE.sub("", text)
         text = _SHOUT.sub(lambda m: "?" if "?" in m[0] else "!", text)
         text = _DOTS.sub(lambda m: "..." if m[0][0] == "." else "……" if m[0][0] == "…" else m[0][0], text)
@@ -57,10 +76,16 @@ def remove_symbols(text: str) -> str:
     return text
 
 
+def _has_runs(text: str) -> bool:
+    if any(pair in text for pair in _PAIRS) or _MIXED.search(text):
+        return True
+    return not text.isascii() and any(pair in text for pair in _WIDE_PAIRS)
+
+
 def symbol_share(text: str) -> float:
     """Share of the characters, white space aside, that are symbols no prose needs."""
-    size = sum(not c.isspace() for c in text)
-    return len(_SPECIAL.findall(text)) / size if size else 0.0
+    found = len(_SPECIAL.findall(text))
+    return found / sum(map(len, text.split())) if found else 0.0
 
 
 def _run(match: re.Match[str]) -> str:

@@ -82,12 +82,17 @@ def token_spans(text: str) -> tuple[UInts, Ints, Ints]:
     return _cut(text)
 
 
+def code_points(text: str) -> NDArray[np.uint8] | NDArray[np.uint32]:
+    """The characters of a text as numbers, shape (len(text),)."""
+    if text.isascii():
+        return np.frombuffer(text.encode(), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
 def _cut(text: str) -> tuple[UInts, Ints, Ints]:
     kinds, codes_hash = _tables()
-    if text.isascii():
-        codes: NDArray[np.uint32] | NDArray[np.uint8] = np.frombuffer(text.encode(), np.uint8)
-    else:
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    codes = code_points(text)
+    if codes.itemsize > 1:
         codes = np.minimum(codes, np.uint32(_LIMIT - 1))
     kind = np.zeros(len(codes) + 2, np.uint8)
     kind[1:-1] = kinds[codes]

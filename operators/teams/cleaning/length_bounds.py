@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,7 @@ from operators.data.records import Record
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params
 
-_BATCH = 1000
+_BATCH = 256
 
 
 class LengthBoundsParams(Params):
@@ -47,25 +47,27 @@ class LengthBounds(Operator[LengthBoundsParams]):
     params_type = LengthBoundsParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:
-        count: Callable[[Record], int] | None = None
+        p = self.params
+        bounds = [_token_bounds(r) for r in records]
+        unsure = [i for i, (low, high) in enumerate(bounds) if low < p.min_tokens or high > p.max_tokens]
+        unsure = [i for i in unsure if not self._incomplete(records[i])]
+        if unsure:
+            count = _counter(context.target_model)
+            for start in range(0, len(unsure), _BATCH):
+                context.progress(self.name, start, len(unsure))
+                part = unsure[start : start + _BATCH]
+                for i, n in zip(part, count([records[i] for i in part]), strict=True):
+                    bounds[i] = (n, n)
         kept = []
-        for i, record in enumerate(records):
-            if i % _BATCH == 0:
-                context.progress(self.name, i, len(records))
-            reason = self._incomplete(record)
-            if reason is None:
-                low, high = _token_bounds(record)
-                if low < self.params.min_tokens or high > self.params.max_tokens:
-                    count = count or _counter(context.target_model)
-                    low = high = count(record)
-                reason = self._out_of_bounds(low, high)
+        for record, (low, high) in zip(records, bounds, strict=True):
+            reason = self._incomplete(record) or self._out_of_bounds(low, high)
             if reason:
                 self.count(reason)
-            if not reason or reason == "incomplete_kept":
+            if reason in ("", "incomplete_kept"):
                 kept.append(record)
         return kept
 
-    def _incomplete(self, record: Record) -> str | None:
+    def _incomplete(self, record: Record) -> str:
         roles = {m.role for m in record.messages if m.content.strip()}
         if not roles & {"user", "assistant"}:
             return "empty"
@@ -73,7 +75,7 @@ class LengthBounds(Operator[LengthBoundsParams]):
             not m.content.strip() for m in record.messages if m.role != "system"
         )
         if not missing:
-            return None
+            return ""
         return "incomplete_kept" if self.params.keep_incomplete else "incomplete"
 
     def _out_of_bounds(self, low: int, high: int) -> str:
@@ -92,32 +94,35 @@ def _token_bounds(record: Record) -> tuple[int, int]:
     return low, high
 
 
-def _counter(model: str) -> Callable[[Record], int]:
+def _counter(model: str) -> Callable[[list[Record]], list[int]]:
+    """count(records) -> tokens of each record under the model's tokenizer."""
     from operators.models import local_path
 
     path = local_path(model)
-    tokenizer: Any
+    encode: Callable[[list[str]], list[int]]
     if (path / "tokenizer.json").exists():
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
+        fast = Tokenizer.from_file(str(path / "tokenizer.json"))
+        fast.no_truncation()
+        fast.no_padding()
 
-        def count(record: Record) -> int:
-            return sum(
-                len(tokenizer.encode(_encodable(m.content), add_special_tokens=False)) for m in record.messages
-            )
+        def encode(texts: list[str]) -> list[int]:
+            return [len(e) for e in fast.encode_batch_fast(texts, add_special_tokens=False)]
 
-        return count
-    from transformers import AutoTokenizer
+    else:
+        from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(path)
+        slow = AutoTokenizer.from_pretrained(path)
 
-    def count_slowly(record: Record) -> int:
-        return sum(len(tokenizer.encode(_encodable(m.content), add_special_tokens=False)) for m in record.messages)
+        def encode(texts: list[str]) -> list[int]:
+            return [len(ids) for ids in slow(texts, add_special_tokens=False)["input_ids"]]
 
-    return count_slowly
+    def count(records: list[Record]) -> list[int]:
+        lengths = iter(encode([_encodable(m.content) for r in records for m in r.messages]))
+        return [sum(next(lengths) for _ in r.messages) for r in records]
+
+    return count
 
 
 def _encodable(text: str) -> str:

@@ -27,6 +27,13 @@ class NearDuplicatesParams(Params):
         le=32,
         description="Tokens a shingle: words, or characters in unspaced scripts (Chinese, Thai)",
     )
+    question_similarity: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Records whose questions agree less (in their words, rare ones weighing more) are no "
+        "duplicates, however alike the template; 0: any",
+    )
     keep: Literal["first", "best"] = Field(
         "best",
         description="Which of a group stays: the first, or the clean one, then the longest, then the first",
@@ -38,10 +45,11 @@ class NearDuplicatesParams(Params):
 class NearDuplicates(Operator[NearDuplicatesParams]):
     """MinHash LSH over shingles that suit the script; every removal is confirmed by exact Jaccard similarity.
 
-    Compared are the user and assistant turns: a system prompt shared by all records makes no duplicates. A
-    record is dropped only for one that stays, so similarity does not chain. For decontamination a record
-    counts as a copy where its conversation, or one of its questions of at least `ngram` tokens, nearly repeats
-    that of an evaluation record. The quality flag only ranks copies (`keep`): a clean copy is a copy too.
+    Compared are the user and assistant turns: a system prompt shared by all records makes no duplicates, and
+    neither does a template filled in for another topic (`question_similarity`). A record is dropped only for
+    one that stays, so similarity does not chain. For decontamination a record counts as a copy where its
+    conversation, or one of its questions of at least `ngram` tokens, nearly repeats that of an evaluation
+    record. The quality flag only ranks copies (`keep`): a clean copy is a copy too.
     """
 
     name = "near_duplicates"
@@ -58,7 +66,13 @@ class NearDuplicates(Operator[NearDuplicatesParams]):
             records = [r for r, bad in zip(records, spoilt, strict=True) if not bad]
         if p.within:
             order = keep_order(records, p.keep)
-            owner = near_duplicates(_Conversations([records[i] for i in order]), how)
+            ranked = [records[i] for i in order]
+            owner = near_duplicates(
+                _Turns(ranked),
+                how,
+                topics=_Turns(ranked, ("user",)) if p.question_similarity else None,
+                topic_similarity=p.question_similarity,
+            )
             kept = sorted(order[np.flatnonzero(owner < 0)])
             self.count("near_duplicates", len(records) - len(kept))
             records = [records[i] for i in kept]
@@ -67,21 +81,21 @@ class NearDuplicates(Operator[NearDuplicatesParams]):
 
 def contaminated(records: Sequence[Record], held_out: Sequence[Record], how: Shingling) -> np.ndarray:
     """Whether each record nearly repeats an evaluation record, in whole or in a question; bool, shape (n,)."""
-    whole = near_duplicates_of(_Conversations(records), _Conversations(held_out), how)
+    whole = near_duplicates_of(_Turns(records), _Turns(held_out), how)
     turns = [(i, m.content) for i, r in enumerate(records) for m in r.messages if m.role == "user"]
     asked = near_duplicates_of([t for _, t in turns], [r.question for r in held_out], how, least_tokens=how.ngram)
     whole[[i for (i, _), bad in zip(turns, asked, strict=True) if bad]] = True
     return whole
 
 
-class _Conversations(Sequence[str]):
-    """The user and assistant text of each record, joined when it is asked for: not all in memory at once."""
+class _Turns(Sequence[str]):
+    """The text of each record's turns, joined when it is asked for: not all in memory at once."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._records = records
+    def __init__(self, records: Sequence[Record], roles: tuple[str, ...] = ("user", "assistant")) -> None:
+        self._records, self._roles = records, roles
 
     def __len__(self) -> int:
         return len(self._records)
 
     def __getitem__(self, i: Any) -> Any:
-        return "\n".join(m.content for m in self._records[i].messages if m.role != "system")
+        return "\n".join(m.content for m in self._records[i].messages if m.role in self._roles)

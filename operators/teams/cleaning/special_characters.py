@@ -12,6 +12,7 @@ from operators.text.spacing import normalise_spaces
 from operators.text.symbols import remove_symbols, symbol_share
 
 _SHORT = 16
+_ROUNDS = 4
 
 
 class SpecialCharactersParams(Params):
@@ -55,7 +56,9 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
 
 
 def _clean(text: str) -> str:
-    cleaned = outside_code(text, remove_symbols)
-    if cleaned == text:
-        return text
-    return text if looks_like_code(text) else normalise_spaces(cleaned)
+    for _ in range(_ROUNDS):  # what is left may stand together anew; the end is a fixed point
+        cleaned = outside_code(text, remove_symbols)
+        if cleaned == text or looks_like_code(text):
+            break
+        text = normalise_spaces(cleaned)
+    return text

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from operators.data.records import Record
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params, to_process
-from operators.text.sentences import cut_to_sentence, is_complete
-from operators.text.tokens import count_tokens
+from operators.text.sentences import cut_to_sentence, is_complete, is_left_hanging
+from operators.text.tokens import chunks, count_tokens, segment_hashes, token_hashes
+
+_ENDING_TOKENS = 3
+_USUAL = 3
 
 
 class TruncatedAnswersParams(Params):
@@ -23,7 +29,10 @@ class TruncatedAnswersParams(Params):
         description="Share of long answers that end complete from which the rest is a fault",
     )
     least_tokens: int = Field(
-        8, ge=1, le=1000, description='Shorter answers are labels ("Paris", "yes") and are left alone'
+        6,
+        ge=1,
+        le=1000,
+        description='Shorter answers may be labels ("Paris"): only a hanging end ("...", "of the") counts there',
     )
     action: Literal["trim", "drop"] = Field(
         "trim", description="Cut back to the last complete sentence where enough is left, or drop the record"
@@ -34,11 +43,12 @@ class TruncatedAnswersParams(Params):
 
 
 class TruncatedAnswers(Operator[TruncatedAnswersParams]):
-    """Cuts answers back that stop in mid-sentence or in "...", or drops them.
+    """Cuts last answers back that stop in mid-sentence or in "...", or drops their records.
 
-    Complete means: ends in terminal punctuation of any script, in a code block or table, or in a list whose
-    items have none. Adapts to the set: where most long answers end without punctuation, that is its style and
-    nothing is done. Honours the quality flag: clean records are not touched, but count for the norm.
+    Complete means: ends in terminal punctuation of any script, in a code block or table, in a list whose items
+    have none, or in the words that several answers end in (a signature, a source). Adapts to the set: where
+    most long answers end without punctuation, that is its style and nothing is done. Honours the quality flag:
+    clean records are not touched, but count for the norm.
     """
 
     name = "truncated_answers"
@@ -48,14 +58,16 @@ class TruncatedAnswers(Operator[TruncatedAnswersParams]):
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         p = self.params
-        long = count_tokens([r.answer for r in records]) >= p.least_tokens
-        cut = [bool(n) and not is_complete(r.answer) for r, n in zip(records, long, strict=True)]
-        if sum(long) - sum(cut) < p.norm * sum(long):
+        answers = [r.answer for r in records]
+        long = count_tokens(answers) >= p.least_tokens
+        complete = np.fromiter(map(is_complete, answers), np.bool_, len(records))
+        if complete[long].sum() < p.norm * long.sum():
             self.count("style_without_punctuation")
             return records
+        complete |= _usual_ending(answers)
         kept = []
-        for record, bad in zip(records, cut, strict=True):
-            if not bad or not to_process(record):
+        for record, whole, sentence in zip(records, complete.tolist(), long.tolist(), strict=True):
+            if whole or not to_process(record) or not (sentence or is_left_hanging(record.answer)):
                 kept.append(record)
                 continue
             answer = cut_to_sentence(record.answer) if p.action == "trim" else ""
@@ -65,3 +77,18 @@ class TruncatedAnswers(Operator[TruncatedAnswersParams]):
             else:
                 self.count("dropped")
         return kept
+
+
+def _usual_ending(answers: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether an answer ends in words that others end in too, such as a signature or the name of the source:
+    where a text is cut by accident, the words are any."""
+    endings = np.zeros(len(answers), np.uint64)
+    for start, run in chunks(answers):
+        tokens = token_hashes(run)
+        end = tokens.offsets[1:]
+        first = np.maximum(end - _ENDING_TOKENS, tokens.offsets[:-1])
+        endings[start : start + len(run)] = np.where(
+            tokens.sizes > _ENDING_TOKENS, segment_hashes(tokens.hashes, first, end), 0
+        )
+    _, place, found = np.unique(endings, return_inverse=True, return_counts=True)
+    return np.asarray((found[place] >= _USUAL) & (endings != 0))
