@@ -35,9 +35,7 @@ TRIALS = [  # round, strategy, share of wins, teams taken from the store or anot
 def team_reports(team: Team, rows: int) -> list[OperatorReport]:
     reports = []
     for place, name in enumerate(CHAINS[team]):
-        dropped = (
-            rows // 9 if team is Team.CLEANING and place > 2 else rows // 2 if team is Team.SELECTION else 0
-        )
+        dropped = rows // 9 if team is Team.CLEANING and place > 2 else rows // 2 if team is Team.SELECTION else 0
         added = rows // 20 if team is Team.GENERATION else 0
         changed = 0 if team is Team.SELECTION else (rows - dropped) // (4 + place)
         reports.append(

@@ -207,8 +207,6 @@ def test_same_result_same_page(search_result: SearchResult) -> None:
 
 
 def test_fidelity_of_the_sample(search_result: SearchResult) -> None:
-    page = Page(
-        render(search_result, fidelity={"energy_distance": -0.00031, "sampled": 1412, "warning": None})
-    )
+    page = Page(render(search_result, fidelity={"energy_distance": -0.00031, "sampled": 1412, "warning": None}))
     assert "energy distance -0.00031 sampled 1,412" in page.text
     assert "None" not in page.text

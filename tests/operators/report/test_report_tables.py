@@ -46,9 +46,7 @@ def test_console_leaderboard(search_result: SearchResult) -> None:
     assert all(any(label(t.strategy) in line for line in lines) for t in search_result.trials)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.416, "+0.42"), (-0.3, "-0.30"), (-0.001, "0.00"), (0, "0.00")]
-)
+@pytest.mark.parametrize(("value", "text"), [(0.416, "+0.42"), (-0.3, "-0.30"), (-0.001, "0.00"), (0, "0.00")])
 def test_signed(value: float, text: str) -> None:
     assert signed(value) == text
 
