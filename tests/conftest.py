@@ -18,6 +18,9 @@ os.environ.setdefault("AUTODP_CACHE", str(Path(__file__).resolve().parents[1] / 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
+pytest_plugins = ["services"]
+
+
 @pytest.fixture
 def messages_peer() -> Iterator[Callable[[Behaviour], MessagesPeer]]:
     """Starts peers of the Messages API: `messages_peer(behaviour)`."""

@@ -56,10 +56,10 @@ def repetitiveness(text: str) -> float:
 
 
 def copies(text: str, sources: Sequence[str], share: float = 0.8) -> bool:
-    """Whether `text` reads the same as a source, or takes `share` of its 3-grams from one."""
+    """Whether `text` stands in a source as it is, or takes `share` of its 3-grams from one."""
     plain, grams = normalized(text), np.unique(_trigrams(text))
     for source in sources:
-        if plain == normalized(source):
+        if plain in normalized(source):
             return True
         if len(grams) >= _TRIGRAMS_AT_LEAST and np.isin(grams, _trigrams(source)).mean() >= share:
             return True

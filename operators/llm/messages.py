@@ -31,7 +31,8 @@ TRANSPORT_ERRORS: frozenset[ErrorKind] = frozenset(
 @dataclass(frozen=True)
 class Request:
     """One question to a model. `temperature` and `seed` reach servers that take them (vLLM); hosted Claude
-    takes neither. With a `schema` (JSON schema of an object) the answer is decoded under it."""
+    takes neither. With a `schema` (JSON schema of an object) the answer is decoded under it. `examples` are
+    earlier exchanges (prompt, answer) shown as turns of the conversation."""
 
     prompt: str = field(repr=False)
     system: str = field(default="", repr=False)
@@ -39,17 +40,19 @@ class Request:
     temperature: float = 0.0
     seed: int | None = None
     schema: Schema | None = field(default=None, repr=False, hash=False)
+    examples: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         # Lone surrogates have no UTF-8 form: neither the wire nor a digest could carry them.
         for name in ("prompt", "system"):
-            text = getattr(self, name)
-            object.__setattr__(self, name, text.encode("utf-8", "replace").decode())
+            object.__setattr__(self, name, _sendable(getattr(self, name)))
+        shown = tuple((_sendable(asked), _sendable(said)) for asked, said in self.examples)
+        object.__setattr__(self, "examples", shown)
 
     def key(self, model: str) -> str:
         """Cache key: hex SHA-256 of everything the answer depends on. `model` identifies the weights."""
         sampling = [self.max_tokens, self.temperature, self.seed]
-        return digest("llm", 1, model, self.system, self.prompt, sampling, self.schema)
+        return digest("llm", 1, model, self.system, self.examples, self.prompt, sampling, self.schema)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,10 @@ class Answer:
     cached: bool = False
     error: ErrorKind | None = None
     stop_reason: str | None = None
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def answer(request: Request, reply: Reply, *, cached: bool) -> Answer:

@@ -114,7 +114,12 @@ class Transport:
         arguments: dict[str, Any] = {
             "model": self.endpoint.model,
             "max_tokens": request.max_tokens,
-            "messages": [{"role": "user", "content": request.prompt}],
+            "messages": [
+                {"role": role, "content": text}
+                for asked, said in (*request.examples, (request.prompt, None))
+                for role, text in (("user", asked), ("assistant", said))
+                if text is not None
+            ],
         }
         if request.system:
             arguments["system"] = request.system

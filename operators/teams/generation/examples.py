@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from random import Random
+from typing import Literal
 
 from operators.data.records import Record
+from operators.llm.prompts import without_template_tokens
 from operators.teams.base import to_process
 
 EXAMPLE_CHARACTERS = 400
@@ -29,8 +32,7 @@ def pick(pool: Sequence[Record], count: int, *seed: object) -> list[Record]:
     return rng.sample(list(pool), min(count, len(pool)))
 
 
-def as_parts(
-    examples: Sequence[Record], order: Sequence[str] = ("question", "answer")
-) -> list[tuple[str, str]]:
-    """The examples as labelled texts for `operators.llm.prompts.data_block`."""
-    return [(side, getattr(r, side)) for r in examples for side in order]
+def as_answer(record: Record, *sides: Literal["question", "answer"]) -> str:
+    """What a model that writes these sides would have said: JSON, without any token of a chat template."""
+    texts = {side: without_template_tokens(getattr(record, side)).strip() for side in sides}
+    return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))

@@ -9,14 +9,14 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from operators.data.records import Record, Role
+from operators.data.records import Record
 from operators.llm.ask import ask, rewriter
 from operators.llm.checks import copies, has_residue, repetitiveness, script_overlap, token_count
 from operators.llm.messages import Request
 from operators.llm.prompts import data_block, strings, system_prompt, token_bound
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params
-from operators.teams.generation.examples import as_parts, example_pool, pick
+from operators.teams.generation.examples import as_answer, example_pool, pick
 from operators.teams.generation.novelty import overlaps
 
 
@@ -49,7 +49,6 @@ class Fill(Operator[FillParams]):
     team = Team.GENERATION
     needs_llm = True
     params_type = FillParams
-    role: ClassVar[Role]
     wanted: ClassVar[Literal["question", "answer"]]
     system: ClassVar[str]
     instruction: ClassVar[str]
@@ -99,19 +98,22 @@ class Fill(Operator[FillParams]):
 
     def _requests(self, records: Sequence[Record], gaps: Sequence[Gap], context: Context) -> list[Request]:
         # The same examples for all, ahead of what differs: the server reads the common prefix once.
-        shown = pick(example_pool(records), self.params.examples, context.seed, self.name)
-        order = ("answer", "question") if self.wanted == "question" else ("question", "answer")
-        examples = f"Examples:\n{data_block(as_parts(shown, order))}\n\n" if shown else ""
-        blocks = [data_block(self.context_turns(records[g.record], g.turn)) for g in gaps]
+        pool = pick(example_pool(records), self.params.examples, context.seed, self.name)
+        source: Literal["question", "answer"] = "answer" if self.wanted == "question" else "question"
+        shown = tuple((self._ask([(source, getattr(r, source))]), as_answer(r, self.wanted)) for r in pool)
         return [
             Request(
                 system=system_prompt(self.system, context.task),
-                prompt=f"{examples}{block}\n{self.instruction}",
+                prompt=self._ask(self.context_turns(records[g.record], g.turn)),
+                examples=shown,
                 max_tokens=self.params.max_tokens,
                 schema=strings(self.wanted),
             )
-            for block in blocks
+            for g in gaps
         ]
+
+    def _ask(self, turns: Sequence[tuple[str, str]]) -> str:
+        return f"{data_block(turns)}\n{self.instruction}"
 
     def _problem(self, text: str, record: Record, turn: int) -> str | None:
         sources = [m.content for m in record.messages if m.content.strip()]

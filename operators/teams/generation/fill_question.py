@@ -12,7 +12,7 @@ class FillQuestion(Fill):
     name = "fill_question"
     wanted = "question"
     system = "You write the question that a given answer replies to."
-    instruction = "Write the missing question to the last answer. Name the subject; do not give the answer."
+    instruction = "Write the missing question to this answer: name the subject, do not give the answer."
 
     @staticmethod
     def gap(record: Record) -> int | None:

@@ -11,10 +11,10 @@ from operators.digest import digest
 from operators.llm.ask import ask, rewriter
 from operators.llm.checks import copies, has_residue, repetitiveness, script_overlap, token_count
 from operators.llm.messages import Answer, Request
-from operators.llm.prompts import data_block, strings, system_prompt
+from operators.llm.prompts import strings, system_prompt
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params
-from operators.teams.generation.examples import as_parts, example_pool, pick
+from operators.teams.generation.examples import as_answer, example_pool, pick
 from operators.teams.generation.novelty import overlaps
 
 SYSTEM = "You write new question and answer pairs in the style of the examples: correct, safe, concise."
@@ -75,7 +75,8 @@ class NewPairs(Operator[NewPairsParams]):
     def _request(self, shown: Sequence[Record], context: Context) -> Request:
         return Request(
             system=system_prompt(SYSTEM, context.task),
-            prompt=f"Examples:\n{data_block(as_parts(shown))}\n{INSTRUCTION}",
+            examples=tuple((INSTRUCTION, as_answer(r, "question", "answer")) for r in shown),
+            prompt=INSTRUCTION,
             max_tokens=self.params.max_tokens,
             schema=strings("question", "answer"),
         )

@@ -28,6 +28,8 @@ def overlaps(
     of at least `threshold`. With `new_questions` the candidates' questions are generated too, and a question
     alone must not repeat one either: the same question with another answer would contradict the set.
     """
+    if not candidates:
+        return []
     how = Shingling(threshold=threshold)
     texts = [c.text for c in candidates]
     leaked = _repeats(candidates, texts, held_out, how, new_questions)

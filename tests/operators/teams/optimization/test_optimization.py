@@ -1,0 +1,143 @@
+import json
+
+import pytest
+from messages_peer import message
+
+from operators.config import Endpoint
+from operators.data.records import Message, Record
+from operators.llm.client import LLMClient
+from operators.teams.base import Context
+from operators.teams.registry import build
+
+QUESTION = "wat is teh dose of aspirin for a adult??"
+ANSWER = "teh usual dose are 500 mg evry 6 hours , not more then 4 g a day"
+BETTER_QUESTION = "What is the dose of aspirin for an adult?"
+BETTER = "The usual dose is 500 mg every 6 hours, and not more than 4 g a day."
+
+
+def record(id_, *turns, **kwargs):
+    roles = ("user", "assistant")
+    return Record(str(id_), tuple(Message(roles[i % 2], t) for i, t in enumerate(turns)), **kwargs)
+
+
+@pytest.fixture
+def rewriter(messages_peer):
+    """A context whose rewriter gives `said` as the question or answer it is asked for."""
+
+    def make(said):
+        def behaviour(body, _before):
+            side = next(iter(body["output_config"]["format"]["schema"]["properties"]))
+            return message(json.dumps({side: said(body) if callable(said) else said}))
+
+        peer = messages_peer(behaviour)
+        return Context(llm=LLMClient(Endpoint(model="m", base_url=peer.base_url))), peer
+
+    return make
+
+
+def test_rewrites_flagged_and_undecided_records_only(rewriter):
+    records = [
+        record(i, QUESTION, ANSWER, flagged=f, meta={"n": i}) for i, f in enumerate([True, None, False])
+    ]
+    ctx, peer = rewriter(BETTER)
+    out, report = build("rewrite_answer").run(records, ctx)
+    assert [r.answer for r in out] == [BETTER, BETTER, ANSWER]
+    assert [r.question for r in out] == [QUESTION] * 3
+    assert out[0].meta == {"n": 0, "rewritten_by": ["rewrite_answer"]}
+    assert out[2] is records[2]
+    assert records[0].meta == {"n": 0}
+    assert report.changed == 2
+    assert report.counts == {"rewritten_turns": 2}
+    assert len(peer.requests) == 1  # two equal records, one request
+
+    ctx, _ = rewriter(BETTER_QUESTION)
+    out, _ = build("rewrite_question").run(out, ctx)
+    assert out[0].question == BETTER_QUESTION
+    assert out[0].meta["rewritten_by"] == ["rewrite_answer", "rewrite_question"]
+
+
+@pytest.mark.parametrize(
+    ("said", "counter"),
+    [
+        ("", "rejected_empty"),
+        ("The usual dose is 500 mg.", "rejected_length"),
+        (BETTER + " It is best taken with food and a glass of water in the evening.", "rejected_length"),
+        (BETTER.replace("500 mg", "50 mg"), "rejected_numbers"),
+        (BETTER.replace("500 mg", "500 g"), "rejected_numbers"),
+        (BETTER.replace("every 6 hours", "every few hours"), "rejected_numbers"),
+        (BETTER.replace("a day", "in 24 hours"), "rejected_numbers"),
+        ("Answer: " + BETTER, "rejected_prompt_residue"),
+        (BETTER + " <data-12ab34>", "rejected_prompt_residue"),
+        ("500 mg 6 hours 4 g " + "so it is " * 5, "rejected_repetitive"),
+        ("每 6 hours 一次，每次 500 mg，每天不超过 4 g，" + "饭后服用并多喝水" * 3, "rejected_script"),
+        ("Our 500 mg museum opens every 6 hours, children pay 4 g of gold a day.", "rejected_similarity"),
+        (ANSWER.upper() + "!", "unchanged"),
+    ],
+)  # fmt: skip
+def test_a_rewrite_that_fails_a_check_leaves_the_original(rewriter, said, counter):
+    records = [record("a", QUESTION, ANSWER, flagged=True)]
+    ctx, _ = rewriter(said)
+    out, report = build("rewrite_answer").run(records, ctx)
+    assert out == records
+    assert report.changed == 0
+    assert report.counts == {counter: 1, "rewritten_turns": 0}
+
+
+def test_checks_can_be_relaxed(rewriter):
+    records = [record("a", QUESTION, ANSWER, flagged=True)]
+    ctx, _ = rewriter(BETTER.replace("a day", "in 24 hours"))
+    assert build("rewrite_answer", {"numbers": "kept"}).run(records, ctx)[1].changed == 1
+    ctx, _ = rewriter(BETTER.replace("500 mg", "some"))
+    assert build("rewrite_answer", {"numbers": "kept"}).run(records, ctx)[1].changed == 0
+    assert build("rewrite_answer", {"numbers": "any"}).run(records, ctx)[1].changed == 1
+
+
+def test_every_turn_of_a_conversation(rewriter):
+    talk = record(
+        "t",
+        "how r u feeling tooday?",
+        "me feel badly sick tooday.",
+        "since wen r u sick?",
+        "me sick since mondy.",
+    )
+    fixed = {
+        "me feel badly sick tooday.": "I feel very sick today.",
+        "me sick since mondy.": "I am sick since Monday.",
+    }
+
+    def repair(body):
+        asked = body["messages"][-1]["content"]
+        return next(new for old, new in fixed.items() if old in asked)
+
+    ctx, peer = rewriter(repair)
+    params = {"min_similarity": 0.3}
+    out, _ = build("rewrite_answer", params).run([talk], ctx)
+    assert [m.content for m in out[0].messages[1::2]] == list(fixed.values())
+    assert [m.content for m in out[0].messages[::2]] == [m.content for m in talk.messages[::2]]
+    assert len(peer.requests) == 2
+    out, _ = build("rewrite_answer", params | {"all_turns": False}).run([talk], ctx)
+    assert [m.content for m in out[0].messages[1::2]] == [
+        talk.messages[1].content,
+        fixed[talk.messages[3].content],
+    ]
+
+
+def test_empty_and_long_turns_are_not_asked_about(rewriter):
+    records = [record("e", "why?", ""), record("l", "why?", "because " * 1000)]
+    ctx, peer = rewriter("x")
+    out, report = build("rewrite_answer").run(records, ctx)
+    assert out == records
+    assert report.counts == {"skipped_long": 1, "rewritten_turns": 0}
+    assert peer.requests == []
+
+
+def test_the_rewriter_sees_criteria_in_order_and_room_for_the_length(rewriter):
+    ctx, peer = rewriter(BETTER)
+    ctx.task = "Answers questions of nurses."
+    build("rewrite_answer").run([record("a", QUESTION, ANSWER, flagged=True)], ctx)
+    body = peer.requests[0]
+    assert "accuracy, safety, fluency, concision" in body["system"]
+    assert "Answers questions of nurses." in body["system"]
+    assert QUESTION in body["messages"][-1]["content"]
+    assert body["max_tokens"] >= 1.3 * len(ANSWER) / 4
+    assert body["temperature"] == 0
