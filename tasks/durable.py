@@ -13,15 +13,17 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.filesystems import RemoteFileSystem, WritableFileSystem
 from prefect.futures import PrefectFuture
-from prefect.locking.memory import MemoryLockManager
 from prefect.states import State
 from prefect.transactions import IsolationLevel
 
 from operators.digest import digest
 from operators.errors import WorkerDied, without_text
+from tasks.locks import ThreadLocks
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_locks = ThreadLocks()
 
 
 @dataclass
@@ -60,7 +62,7 @@ def durable(
             name=name,
             version=version,
             cache_policy=ContentKey(
-                content=content, isolation_level=IsolationLevel.SERIALIZABLE, lock_manager=MemoryLockManager()
+                content=content, isolation_level=IsolationLevel.SERIALIZABLE, lock_manager=_locks
             ),
             persist_result=True,
             result_serializer="json",
