@@ -1,0 +1,134 @@
+"""The probability that a record is of low quality, out of fold and calibrated: without labels, and with some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from operators.targeting.matrix import Matrix
+from operators.targeting.typical import extremeness
+
+FOLDS = 5
+ROUNDS = 4
+TYPICAL = 0.5
+"""Share of the set that the first round takes for clean."""
+CLEAN_BELOW, LOW_ABOVE = 0.4, 0.7
+"""Later rounds take records below the one for clean and above the other for low quality."""
+_TREES = 100
+_SETTINGS: dict[str, Any] = {
+    "objective": "binary",
+    "num_leaves": 8,
+    "learning_rate": 0.1,
+    "min_child_samples": 20,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 63,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,  # these sets are small: a second thread gains little, and waits long on a busy machine
+}
+
+
+def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
+    """Probabilities of shape (n,), from the records and their damaged copies alone.
+
+    Two-step learning from positive and unlabeled examples (Bekker & Davis 2020, arXiv 1811.04820, section 5.1):
+    the records are unlabeled, the copies positive. The first round's negatives are the set's most typical half;
+    each further round takes negatives and further positives from the last round's out-of-fold probabilities, and
+    leaves the undecided out. A copy counts only as far as its source is taken for clean. Both classes weigh the
+    same in training; the set's own share of low quality is then found by expectation maximisation (Saerens,
+    Latinne & Decaestecker 2002), which is what makes the probabilities calibrated.
+    """
+    n, m = len(matrix.records), len(matrix.copies)
+    rows = np.vstack([matrix.records, matrix.copies, matrix.records])
+    target = np.r_[np.zeros(n), np.ones(m), np.ones(n)]
+    group = np.r_[np.arange(n), matrix.sources, np.arange(n)]
+    unusual = extremeness(matrix)
+    clean = (unusual <= np.quantile(unusual, TYPICAL)).astype(float)
+    low = np.zeros(n)
+    found = np.full(n, 0.5)
+    for turn in range(ROUNDS):
+        copies = clean[matrix.sources]
+        copies = copies * clean.sum() / max(1.0, copies.sum())
+        weight = np.r_[clean, copies, low]
+        if not clean.any() or not copies.any():
+            break
+        share = float((copies.sum() + low.sum()) / weight.sum())
+        scores = out_of_fold(rows, target, weight, group, matrix.records, seed + turn)
+        found = with_prior_of_set(scores, share)
+        clean, low = (found < CLEAN_BELOW).astype(float), (found > LOW_ABOVE).astype(float)
+    return found
+
+
+def with_labels(
+    features: np.ndarray, target: np.ndarray, labelled: np.ndarray, known: np.ndarray, seed: int
+) -> np.ndarray:
+    """Probabilities of shape (n,): out of fold for the labelled records, of all folds' mean for the others.
+
+    `features` is of shape (n, f), `target` 1 where low quality (read only where `labelled`), `known` the
+    probabilities found without labels, one feature more. Scores are mapped to probabilities by logistic
+    regression on the labelled ones (Platt 1999).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows = np.column_stack([features, _logit(known)])
+    places = np.flatnonzero(labelled)
+    y = target[places].astype(float)
+    settings = {
+        "min_child_samples": max(3, min(20, len(places) // 20)),
+        "num_leaves": 4,
+        "feature_fraction": 0.2,
+    }
+    scores = out_of_fold(rows[places], y, np.ones(len(places)), places, rows, seed, settings)
+    platt = LogisticRegression(C=1.0).fit(_logit(scores[places])[:, None], y)
+    return np.asarray(platt.predict_proba(_logit(scores)[:, None])[:, 1], np.float64)
+
+
+def out_of_fold(
+    rows: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    group: np.ndarray,
+    of: np.ndarray,
+    seed: int,
+    settings: dict[str, Any] | None = None,
+) -> np.ndarray:
+    """Scores in (0, 1) of the rows `of`, shape (n, f), by a classifier trained on `rows` with `target` and
+    `weight`. `group[i]` is the place in `of` that row i was made from: no row of `of` is scored by a model that
+    saw it or a copy of it, and rows that nothing was made from are scored by all."""
+    import lightgbm
+
+    fold = np.random.default_rng(seed).permutation(len(of)) % FOLDS
+    unseen = ~np.isin(np.arange(len(of)), group[weight > 0])
+    scores = np.zeros(len(of))
+    for k in range(FOLDS):
+        train = (fold[group] != k) & (weight > 0)
+        data = lightgbm.Dataset(rows[train], target[train], weight=weight[train], params={"verbose": -1})
+        model = lightgbm.train({**_SETTINGS, **(settings or {}), "seed": seed}, data, _TREES)
+        scored = np.flatnonzero((fold == k) | unseen)
+        if len(scored):
+            part = np.asarray(model.predict(of[scored], num_threads=1))
+            scores[scored] += np.where(unseen[scored], part / FOLDS, part)
+    return scores
+
+
+def with_prior_of_set(scores: np.ndarray, share: float, steps: int = 100) -> np.ndarray:
+    """Probabilities for a set whose share of positives is not the training's `share` but unknown: the share that
+    is the mean of the probabilities it gives (Saerens et al. 2002)."""
+    odds = np.exp(_logit(scores)) * (1 - share) / share
+    prior = 0.5
+    found = scores
+    for _ in range(steps):
+        moved = odds * prior / (1 - prior)
+        found = moved / (1 + moved)
+        prior = float(np.clip(found.mean(), 1e-4, 1 - 1e-4))
+    return found
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    inside = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.log(inside / (1 - inside))

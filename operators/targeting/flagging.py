@@ -1,0 +1,120 @@
+"""Which records expensive operators should touch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from operators.data.records import Record
+from operators.errors import ConfigError, DataError
+from operators.models import MINILM
+from operators.sampling import check_finite
+from operators.targeting.classifier import with_labels, without_labels
+from operators.targeting.matrix import build_matrix
+
+FEWEST_RECORDS = 20
+FEWEST_LABELS = 5
+"""Of each class; with fewer, labels are set aside."""
+_COMPONENTS = 16
+
+
+@dataclass(frozen=True)
+class Targeting:
+    """The classifier's verdict on every record, in their order.
+
+    `flags` are True (low quality) from `threshold` up, False (clean) below `clean_below`, None in the band
+    between, to be processed as low quality. `expected_precision` is the mean probability of the records flagged
+    True, or None where there are none. `note` says in a sentence what the figures rest on.
+    """
+
+    probabilities: np.ndarray
+    flags: list[bool | None]
+    threshold: float
+    clean_below: float
+    expected_precision: float | None
+    note: str
+
+
+def flag_records(
+    records: Sequence[Record],
+    embeddings: np.ndarray,
+    *,
+    precision: float,
+    seed: int,
+    labels: Sequence[bool | None] | None = None,
+    embedder: str = MINILM,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Targeting:
+    """Scores every record as clean or low quality.
+
+    `embeddings` are of the whole records, shape (n, d), by the model `embedder`. Without `labels` the classifier
+    learns from the set itself and damaged copies of it; with labels (True: low quality, None: unknown) it learns
+    from those, and the unsupervised verdict is one of its features. `precision` in (0, 1) is asked of the records
+    flagged True, on average.
+
+    Raises DataError where embeddings or labels do not fit the records or are not finite, ConfigError where
+    `precision` is out of range.
+    """
+    n = len(records)
+    if not 0 < precision < 1:
+        raise ConfigError(f"targeting.precision is {precision}: give a share between 0 and 1")
+    if embeddings.ndim != 2 or len(embeddings) != n:
+        raise DataError(f"expected one embedding a record, got shape {embeddings.shape} for {n} records")
+    if labels is not None and len(labels) != n:
+        raise DataError(f"expected one label a record, got {len(labels)} for {n} records")
+    check_finite(embeddings)
+    if n < FEWEST_RECORDS:
+        return _undecided(n, f"{n} records are too few to tell good from bad (at least {FEWEST_RECORDS})")
+    matrix = build_matrix(records, embeddings, seed=seed, embedder=embedder, progress=progress)
+    probabilities = without_labels(matrix, seed)
+    note = "No labels were used: trained on the set's records against damaged copies of them."
+    if labels is not None:
+        labelled = np.array([v is not None for v in labels], bool)
+        target = np.array([v is True for v in labels], bool)
+        low, clean = int((labelled & target).sum()), int((labelled & ~target).sum())
+        if min(low, clean) < FEWEST_LABELS:
+            note += (
+                f" {low} labels of low quality and {clean} of clean are too few ({FEWEST_LABELS} each): set aside."
+            )
+        else:
+            features = np.hstack([matrix.records, _reduced(embeddings)])
+            probabilities = with_labels(features, target, labelled, probabilities, seed)
+            note = f"Trained on {low + clean} labels ({low} low quality)."
+    threshold, clean_below = thresholds(probabilities, precision)
+    flagged = probabilities >= threshold
+    flags = [
+        True if f else False if p < clean_below else None for f, p in zip(flagged, probabilities, strict=True)
+    ]
+    return Targeting(
+        probabilities,
+        flags,
+        threshold,
+        clean_below,
+        float(probabilities[flagged].mean()) if flagged.any() else None,
+        note,
+    )
+
+
+def thresholds(probabilities: np.ndarray, precision: float) -> tuple[float, float]:
+    """(flag from, clean below). The first is the lowest value from which up the mean probability, which is the
+    expected precision, reaches `precision`, but at least one half; infinite where nothing reaches it. Records
+    are clean where they are so with at least that certainty: below 1 - `precision`."""
+    falling = np.sort(probabilities)[::-1]
+    means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
+    enough = falling[means >= precision]
+    threshold = max(0.5, float(enough[-1])) if len(enough) else float("inf")
+    return threshold, min(threshold, 1 - precision)
+
+
+def _reduced(embeddings: np.ndarray) -> np.ndarray:
+    """The leading principal components, shape (n, 16 or fewer)."""
+    from sklearn.decomposition import PCA
+
+    size = min(_COMPONENTS, *embeddings.shape)
+    return np.asarray(PCA(size, svd_solver="randomized", random_state=0).fit_transform(embeddings))
+
+
+def _undecided(n: int, why: str) -> Targeting:
+    return Targeting(np.full(n, 0.5), [None] * n, float("inf"), 0.0, None, f"Nothing was scored: {why}.")

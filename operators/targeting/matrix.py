@@ -1,0 +1,107 @@
+"""Builds the classifier's input: one row of numbers for each record, and for each damaged copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from operators.data.records import Record
+from operators.embedding import embed
+from operators.targeting.corruptions import CORRUPTIONS, Sides
+from operators.targeting.features import SetStatistics, grams
+from operators.targeting.relations import NAMES, Relations
+
+KNOWN = 5000
+"""Records that the set's statistics, neighbours and damaged copies are taken from: all of a smaller set, a random
+part of a larger one, so that time and memory grow linearly."""
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Numbers of records and copies, float64 with NaN where undefined.
+
+    `records` is of shape (n, f), `copies` of shape (m, f); `sources[i]` is the place of the record that copy i
+    was made from, `kinds[i]` how it was damaged.
+    """
+
+    names: list[str]
+    records: np.ndarray
+    copies: np.ndarray
+    sources: np.ndarray
+    kinds: list[str]
+
+
+def sides_of(record: Record) -> tuple[str, str]:
+    """A conversation as two texts: what is asked (all turns but the assistant's) and what is answered."""
+    asked = "\n".join(m.content for m in record.messages if m.role != "assistant")
+    answered = "\n".join(m.content for m in record.messages if m.role == "assistant")
+    return asked, answered
+
+
+def build_matrix(
+    records: Sequence[Record],
+    embeddings: np.ndarray,
+    *,
+    seed: int,
+    embedder: str,
+    kinds: Sequence[str] = tuple(CORRUPTIONS),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Matrix:
+    """Numbers of all records and of copies damaged in the given `kinds` (none: no copies).
+
+    `embeddings` are of the whole records, shape (n, d). Questions and answers are embedded here, copies are not:
+    a copy uses the embeddings of the records its two sides come from.
+    """
+    sides = [Sides(*sides_of(r), i, i) for i, r in enumerate(records)]
+    questions = embed([s.question for s in sides], embedder, progress=progress)
+    answers = embed([s.answer for s in sides], embedder, progress=progress)
+    rng = np.random.default_rng(seed)
+    known = np.sort(rng.permutation(len(sides))[:KNOWN])
+    stats = SetStatistics({int(i): sides[i] for i in known})
+    relations = Relations(embeddings, questions, answers, stats, seed)
+    copies, made_as = _damage(sides, known, kinds, rng)
+    names: list[str] = []
+
+    def numbers(part: Sequence[Sides]) -> np.ndarray:
+        blocks = []
+        for start in range(0, len(part), _CHUNK):
+            chunk = part[start : start + _CHUNK]
+            asked = [grams(s.question) for s in chunk]
+            answered = [grams(s.answer) for s in chunk]
+            texts = [stats.features(s, q, a) for s, q, a in zip(chunk, asked, answered, strict=True)]
+            names[:] = [*texts[0], *NAMES]
+            values = np.array([list(t.values()) for t in texts], np.float64)
+            blocks.append(np.hstack([values, relations.features(chunk, asked, answered)]))
+            if progress:
+                progress("describing records", min(start + _CHUNK, len(part)), len(part))
+        return np.vstack(blocks) if blocks else np.empty((0, len(names)))
+
+    of_records = numbers(sides)
+    return Matrix(names, of_records, numbers(copies), np.array([c.asker for c in copies], int), made_as)
+
+
+def _damage(
+    sides: Sequence[Sides], known: np.ndarray, kinds: Sequence[str], rng: np.random.Generator
+) -> tuple[list[Sides], list[str]]:
+    """Two copies of each known record (more of a small set's), every kind equally often. Records that lack a
+    side are not copied: they are damaged already."""
+    copies: list[Sides] = []
+    made_as: list[str] = []
+    if not kinds or len(known) < 2:
+        return copies, made_as
+    per_record = int(np.clip(2000 // len(known), 2, 8))
+    for _ in range(per_record):
+        shift = int(rng.integers(0, len(kinds)))
+        for place, i in enumerate(rng.permutation(known)):
+            source, other = sides[i], sides[int(rng.choice(known))]
+            if other is source or not source.question.strip() or not source.answer.strip():
+                continue
+            kind = kinds[(place + shift) % len(kinds)]
+            copy = CORRUPTIONS[kind](source, other, rng)
+            if copy != source:
+                copies.append(copy)
+                made_as.append(kind)
+    return copies, made_as
