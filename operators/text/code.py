@@ -37,6 +37,11 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
     return _MARK.sub(show, change(hidden)) if spans else change(hidden)
 
 
+def without_code(text: str) -> str:
+    """The text without its Markdown code."""
+    return _SPAN.sub("", text) if "`" in text or "~~~" in text else text
+
+
 def looks_like_code(text: str) -> bool:
     """Whether a text without Markdown fences reads like program text: then its symbols mean something."""
     return _CODE.search(text) is not None

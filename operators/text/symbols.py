@@ -59,7 +59,8 @@ _PAIRS = (
 )
 _WIDE_PAIRS = ("。。", "，，", "、、", "………")
 _MIXED = re.compile(r"[#$%^&*@~|\\=+]{5}")
-_SPECIAL = re.compile(f"[#$%^&*@~|\\\\=+<>_`{{}}\\[\\]{_DECORATION}\ufffd\ue000-\uf8ff]")
+# Markdown's own signs are structure, not noise.
+_SPECIAL = re.compile(f"[$%^&@~\\\\=+<>_{{}}\\[\\]{_DECORATION}\ufffd\ue000-\uf8ff]")
 
 
 def remove_symbols(text: str) -> str:
@@ -83,7 +84,7 @@ def _has_runs(text: str) -> bool:
 
 
 def symbol_share(text: str) -> float:
-    """Share of the characters, white space aside, that are symbols no prose needs."""
+    """Share of the characters, white space aside, that are symbols which neither prose nor Markdown needs."""
     found = len(_SPECIAL.findall(text))
     return found / sum(map(len, text.split())) if found else 0.0
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from operators.data.records import Record
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params, to_process
-from operators.text.code import looks_like_code, outside_code
+from operators.text.code import looks_like_code, outside_code, without_code
 from operators.text.spacing import normalise_spaces
 from operators.text.symbols import remove_symbols, symbol_share
 
@@ -42,17 +42,19 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
         p = self.params
         kept = []
         for record in records:
-            if p.max_share < 1 and to_process(record) and self._is_noise(record.answer):
+            cleaned = record.with_contents([_clean(m.content) for m in record.messages]) if p.remove else record
+            if p.max_share < 1 and to_process(record) and self._is_noise(record.answer, cleaned.answer):
                 self.count("mostly_symbols")
                 continue
-            kept.append(record.with_contents([_clean(m.content) for m in record.messages]) if p.remove else record)
+            kept.append(cleaned)
         return kept
 
-    def _is_noise(self, answer: str) -> bool:
+    def _is_noise(self, answer: str, cleaned: str) -> bool:
+        if not cleaned:
+            return bool(answer)  # there was nothing but symbols
+        prose = without_code(cleaned)
         # Formulas and one-sign answers are short.
-        return (
-            len(answer) >= _SHORT and symbol_share(answer) > self.params.max_share and not looks_like_code(answer)
-        )
+        return len(prose) >= _SHORT and symbol_share(prose) > self.params.max_share and not looks_like_code(prose)
 
 
 def _clean(text: str) -> str:

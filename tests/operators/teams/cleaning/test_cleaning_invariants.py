@@ -1,0 +1,126 @@
+"""What holds for every cleaning operator and any text."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from operators.data.records import Message, Record
+from operators.strategist.space import Team
+from operators.teams.base import Context
+from operators.teams.registry import build, operators
+
+PIECES = [
+    *(
+        "word",
+        "the",
+        "heart",
+        "lorem ipsum dolor sit amet",
+        "Call",
+        "click here",
+        "read more",
+        "see also:",
+        "a",
+        "1",
+        "2",
+    ),
+    *("<b>", "</p>", "<br>", "<script>", "<!--", "-->", "<", ">", "&amp;", "&lt;", "amp;", "&", "#39;", "b"),
+    *(
+        "`",
+        "```",
+        "~~~\n",
+        "**",
+        "***",
+        "##",
+        "__x__",
+        "~~",
+        "* ",
+        "> ",
+        "---",
+        "----",
+        "- ",
+        "|",
+        "==",
+        "||",
+        "[",
+        "]",
+    ),
+    *("http://a.b/c", "www.x.org", "[a](http://x.y)", "x@y.org", "555-555-0123", "192.0.2.1", "+1 ", "(", ")"),
+    *("\n", "\n\n", "\r\n", "\t", " ", "  ", "\xa0", "\u200b", "\u200d", "\ufeff", "\x00", "\x07", "\\", "\ud800"),
+    *(
+        "Ã©",
+        "â€™",
+        "Â",
+        "\\x41",
+        "\\u00e9",
+        "★",
+        "•",
+        "\ufffd",
+        "ﬁ",
+        "ａ",
+        "糖尿病",
+        "。",
+        "，，",
+        "नमस्ते",
+        "\ufdd0",
+    ),
+    *(".", "...", "!!!", "_", "-", "'", '"'),
+]
+TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map("".join)
+CONVERSATIONS = st.lists(
+    st.tuples(TEXTS, TEXTS, st.sampled_from([None, True, False]), st.booleans()), min_size=1, max_size=4
+)
+CHEAP = sorted(
+    name
+    for name, cls in operators().items()
+    if cls.team is Team.CLEANING and name not in ("answer_mismatch", "semantic_duplicates")
+)
+
+
+def records(rows):
+    return [
+        Record(
+            f"r{i}",
+            (
+                *([Message("system", "Answer well. " * 8)] if system else []),
+                *(Message("user", question), Message("assistant", answer)),
+                *(Message("user", answer), Message("assistant", question)),
+            ),
+            {"row": i},
+            flag,
+        )
+        for i, (question, answer, flag, system) in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize("name", CHEAP)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(CONVERSATIONS)
+def test_a_second_run_finds_nothing_to_do(name, rows):
+    once, _ = build(name).run(records(rows), Context())
+    again, report = build(name).run(once, Context())
+    assert again == once
+    assert (report.changed, report.dropped) == (0, 0)
+
+
+@pytest.mark.parametrize("name", CHEAP)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(CONVERSATIONS)
+def test_only_contents_change_and_the_flag_is_honoured(name, rows):
+    given_ = records(rows)
+    operator = build(name)
+    result, report = operator.run(given_, Context())
+    before = {r.id: r for r in given_}
+    assert [r.id for r in result] == [r.id for r in given_ if r.id in {x.id for x in result}]
+    for r in result:
+        assert [m.role for m in r.messages] == [m.role for m in before[r.id].messages]
+        assert (r.meta, r.flagged) == (before[r.id].meta, before[r.id].flagged)
+    assert report.added == 0
+    assert records(rows) == given_, "the input is not modified"
+    if operator.flagged_only:
+        assert {r for r in given_ if r.flagged is False} <= set(result)
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_nothing_to_do_in_an_empty_set(name):
+    kept, report = build(name).run([], Context(held_out=records([("q", "a", None, False)])))
+    assert (kept, report.rows_in, report.rows_out) == ([], 0, 0)
