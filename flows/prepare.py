@@ -64,7 +64,13 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     with stage("target"):
         if config.targeting.enabled:
             dataset = in_store(flag_low_quality, config.store)(
-                dataset, embedding.result(), config.targeting, config.seed, config.store
+                dataset,
+                embedding.result(),
+                config.targeting,
+                MINILM,
+                embedder_sha256,
+                config.seed,
+                runtime,
             )
             say(f"{dataset.flagged} records flagged as low quality")
     with stage("sample"):

@@ -104,7 +104,13 @@ def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Run
     if recipe.targeting.enabled:
         vectors = in_store(embed, runtime.store)(dataset, recipe.embedder, recipe.embedder_sha256, runtime)
         dataset = in_store(flag_low_quality, runtime.store)(
-            dataset, vectors, recipe.targeting, recipe.seed, runtime.store
+            dataset,
+            vectors,
+            recipe.targeting,
+            recipe.embedder,
+            recipe.embedder_sha256,
+            recipe.seed,
+            runtime,
         )
     if context.held_out is None:
         return dataset

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
-from operators.config import Training
+from operators.config import Targeting, Training
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.training.lora import FineTune
 
@@ -23,6 +24,37 @@ def embed_dataset(dataset: DatasetRef, model: str, store_root: str, *, progress:
     buffer = io.BytesIO()
     np.save(buffer, vectors, allow_pickle=False)
     return store.put_bytes(buffer.getvalue())
+
+
+def flag_dataset(
+    dataset: DatasetRef,
+    embeddings: BlobRef,
+    settings: Targeting,
+    embedder: str,
+    seed: int,
+    store_root: str,
+    *,
+    progress: Progress,
+) -> DatasetRef:
+    """Stores the same records with their quality flags."""
+    import numpy as np
+
+    from operators.targeting import flag_records, labels_of
+
+    store = Store(store_root)
+    records = store.get_records(dataset)
+    vectors = np.load(io.BytesIO(store.get_bytes(embeddings.sha256)), allow_pickle=False)
+    labels = labels_of(records, settings.label_column) if settings.label_column else None
+    result = flag_records(
+        records,
+        vectors,
+        precision=settings.precision,
+        seed=seed,
+        labels=labels,
+        embedder=embedder,
+        progress=progress,
+    )
+    return store.put_records(replace(r, flagged=f) for r, f in zip(records, result.flags, strict=True))
 
 
 def fine_tune_dataset(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import replace
-
 from operators import jobs, remote
 from operators.config import Targeting
-from operators.data.store import BlobRef, DatasetRef, Store
+from operators.data.store import BlobRef, DatasetRef
 from tasks.durable import durable
 from tasks.progress import shown
 from tasks.runtime import Runtime
@@ -27,30 +24,32 @@ def embed(dataset: DatasetRef, model: str, model_sha256: str, runtime: Runtime) 
 
 @durable(
     "flag-low-quality",
-    content=lambda dataset, embeddings, settings, seed, store: [  # noqa: ARG005
+    content=lambda dataset, embeddings, settings, embedder, embedder_sha256, seed, runtime: [  # noqa: ARG005
         dataset.sha256,
-        embeddings.sha256,
         settings,
+        embedder_sha256,
         seed,
     ],
 )
 def flag_low_quality(
-    dataset: DatasetRef, embeddings: BlobRef, settings: Targeting, seed: int, store: str
+    dataset: DatasetRef,
+    embeddings: BlobRef,
+    settings: Targeting,
+    embedder: str,
+    embedder_sha256: str,  # noqa: ARG001 - for the key
+    seed: int,
+    runtime: Runtime,
 ) -> DatasetRef:
-    """Sets every record's quality flag by the classifier."""
-    from operators.targeting import flag_records, labels_of
-
-    place = Store(store)
-    records = place.get_records(dataset)
-    labels = labels_of(records, settings.label_column) if settings.label_column else None
-    result = flag_records(
-        records, read_matrix(place, embeddings), precision=settings.precision, seed=seed, labels=labels
-    )
-    return place.put_records(replace(r, flagged=f) for r, f in zip(records, result.flags, strict=True))
-
-
-def read_matrix(store: Store, ref: BlobRef):  # type: ignore[no-untyped-def]  # numpy stays a late import
-    """A stored NumPy array."""
-    import numpy as np
-
-    return np.load(io.BytesIO(store.get_bytes(ref.sha256)), allow_pickle=False)
+    """Sets every record's quality flag by the classifier, on a Ray worker."""
+    with shown() as progress:
+        return jobs.run(
+            remote.flag_dataset,
+            dataset,
+            embeddings,
+            settings,
+            embedder,
+            seed,
+            runtime.store,
+            cluster=runtime.cluster,
+            progress=progress,
+        )

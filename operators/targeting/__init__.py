@@ -1,5 +1,6 @@
 """Processing target selection: which records are of low quality."""
 
 from operators.targeting.flagging import Targeting, flag_records
+from operators.targeting.labels import labels_of
 
-__all__ = ["Targeting", "flag_records"]
+__all__ = ["Targeting", "flag_records", "labels_of"]
