@@ -1,0 +1,137 @@
+"""Replaying a recipe: the same bytes as the search that found it, without the search's store."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import rows, run_search, search_json, write_jsonl
+
+from operators.errors import ConfigError, DataError
+
+pytestmark = pytest.mark.e2e
+
+BROKEN = "the the same same thing again again " * 6
+
+
+def dirty(count: int) -> list[dict[str, Any]]:
+    """Rows of which every other has an answer that is nothing but a stuck loop."""
+    return [r if i % 2 else {**r, "answer": BROKEN, "note": f"n{i}"} for i, r in enumerate(rows(count + 30))]
+
+
+def process(**values: Any) -> Any:
+    from flows.process import ProcessConfig, process_dataset
+
+    return process_dataset(ProcessConfig.model_validate({"cluster": {"num_cpus": 2}, **values}))
+
+
+@pytest.fixture(scope="module")
+def adopted(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001
+    """The run of a search that adopted a strategy: half the records teach the model to stutter."""
+    folder = tmp_path_factory.mktemp("adopted")
+    made = dirty(40)
+    write_jsonl(folder / "train.jsonl", made[:40])
+    write_jsonl(folder / "evaluation.jsonl", rows(70)[40:])
+    run_search(
+        folder,
+        teams={
+            "cleaning": [{"name": "fix_text"}, {"name": "repetition", "params": {"action": "drop"}}],
+            "generation": [],
+            "optimization": [],
+            "selection": [{"name": "random_selection"}],
+        },
+        sampling={"fraction": 0.8},
+        training={"steps": 8, "batch_size": 4, "learning_rate": 2e-3, "lora": {"last_layers": 4}},
+        judging={"tie_margin": 0.0},
+        strategist={"kind": "exhaustive"},
+        budget={"trials_per_round": 1},
+    )
+    found = search_json(folder)
+    assert found["verdict"]["decision"] == "adopt", found["verdict"]["reason"]
+    assert found["verdict"]["strategy"] == ["cleaning"]
+    return folder / "runs" / "tiny"
+
+
+def test_replays_the_search_byte_for_byte_in_a_fresh_store(adopted: Path, tmp_path: Path) -> None:
+    expected = (adopted / "processed.jsonl").read_bytes()
+    lines = [json.loads(line) for line in expected.splitlines()]
+    assert 0 < len(lines) <= 20
+    assert not any("again again" in line["answer"] for line in lines)
+    # What the recipe needs lies beside it; the search's own store is not there.
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("recipe.yaml", "development.jsonl", "evaluation.jsonl"):
+        shutil.copy(adopted / name, moved / name)
+    result = process(
+        recipe=str(moved / "recipe.yaml"),
+        input=str(adopted.parents[1] / "train.jsonl"),
+        output=str(tmp_path / "out.jsonl"),
+        store=str(tmp_path / "store"),
+    )
+    assert (tmp_path / "out.jsonl").read_bytes() == expected
+    assert (result.rows_in, result.rows_out) == (40, len(lines))
+
+
+def test_csv_in_csv_out(adopted: Path, tmp_path: Path) -> None:
+    source = [json.loads(line) for line in (adopted.parents[1] / "train.jsonl").read_text().splitlines()]
+    columns = ["id", "question", "answer", "note"]
+    with (tmp_path / "in.csv").open("w", newline="", encoding="utf-8") as f:
+        writer = csv.DictWriter(f, columns, restval="")
+        writer.writeheader()
+        writer.writerows(source)
+    process(
+        recipe=str(adopted / "recipe.yaml"),
+        input=str(tmp_path / "in.csv"),
+        output=str(tmp_path / "out.csv"),
+        store=str(tmp_path / "store"),
+    )
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as f:
+        reader = csv.DictReader(f)
+        made = list(reader)
+    assert reader.fieldnames == columns
+    expected = [json.loads(line) for line in (adopted / "processed.jsonl").read_text().splitlines()]
+    assert [(r["id"], r["question"], r["answer"]) for r in made] == [
+        (r["id"], r["question"], r["answer"]) for r in expected
+    ]
+
+
+def test_an_empty_strategy_copies(adopted: Path, tmp_path: Path) -> None:
+    import yaml
+
+    recipe = yaml.safe_load((adopted / "recipe.yaml").read_text())
+    recipe |= {"strategy": [], "teams": {}}
+    for name in ("development.jsonl", "evaluation.jsonl"):
+        shutil.copy(adopted / name, tmp_path / name)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    source = adopted.parents[1] / "train.jsonl"
+    process(
+        recipe=str(tmp_path / "recipe.yaml"),
+        input=str(source),
+        output=str(tmp_path / "out.jsonl"),
+        store=str(tmp_path / "store"),
+    )
+    assert (tmp_path / "out.jsonl").read_bytes() == source.read_bytes()
+
+
+def test_refuses_files_that_are_not_the_recipes(adopted: Path, tmp_path: Path) -> None:
+    for name in ("recipe.yaml", "development.jsonl", "evaluation.jsonl"):
+        shutil.copy(adopted / name, tmp_path / name)
+    lines = (tmp_path / "evaluation.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "evaluation.jsonl").write_text("".join(lines[1:]))
+    values = {
+        "recipe": str(tmp_path / "recipe.yaml"),
+        "input": str(adopted.parents[1] / "train.jsonl"),
+        "output": str(tmp_path / "out.jsonl"),
+        "store": str(tmp_path / "store"),
+    }
+    with pytest.raises(DataError, match=r"evaluation\.jsonl: is not the file that the recipe was made with"):
+        process(**values)
+    recipe = (adopted / "recipe.yaml").read_text()
+    (tmp_path / "recipe.yaml").write_text(recipe.replace("target_model_sha256: ", "target_model_sha256: 0"))
+    with pytest.raises(ConfigError, match="other weights than when it was found"):
+        process(**values)
+    assert not (tmp_path / "out.jsonl").exists()
