@@ -24,6 +24,7 @@ from operators.llm import supervise
 from operators.models import local_path
 
 PYTHON_ENV = "AUTODP_VLLM_PYTHON"
+THREADS_ENV = "AUTODP_VLLM_THREADS"
 DEFAULT_PYTHON = ".venv-vllm/bin/python"
 MAX_MODEL_LEN = 2048
 """Tokens of prompt and answer together."""
@@ -38,8 +39,9 @@ class ManagedServer:
 
     `model` is what `operators.models.local_path` takes; it is also the name it is served under. `python` is
     the interpreter that has vLLM: by default $AUTODP_VLLM_PYTHON, else `.venv-vllm/bin/python` below the
-    working directory or the project. The server ends with `stop`, with the context manager, or with the
-    process that started it, however that ends. It logs no prompts and no answers.
+    working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (half the cores without it).
+    The server ends with `stop`, with the context manager, or with the process that started it, however that
+    ends. It logs no prompts and no answers.
     """
 
     def __init__(
@@ -240,10 +242,12 @@ def _environment() -> dict[str, str]:
     own = {k: v for k, v in os.environ.items() if not _SECRET.search(k)}
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VLLM_LOGGING_CONFIG_PATH"):
         own.pop(name, None)
-    threads = os.environ.get("AUTODP_VLLM_THREADS", str(max(1, len(os.sched_getaffinity(0)))))
+    # Half the cores: training runs beside the server, and OpenMP threads that wait for a core another process
+    # holds stall all the others (two threads on two busy cores: a hundredth of the speed of one).
+    threads = os.environ.get(THREADS_ENV) or str(max(1, len(os.sched_getaffinity(0)) // 2))
     return own | {
         "VLLM_CPU_KVCACHE_SPACE": own.get("VLLM_CPU_KVCACHE_SPACE", "1"),  # GiB
-        # vLLM would bind its threads to cores that others use as well, and leave one idle.
+        # vLLM would bind its threads to cores that others use as well.
         "VLLM_CPU_OMP_THREADS_BIND": own.get("VLLM_CPU_OMP_THREADS_BIND", "nobind"),
         "OMP_NUM_THREADS": threads,
         "HF_HUB_OFFLINE": "1",
