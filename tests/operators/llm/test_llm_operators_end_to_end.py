@@ -79,7 +79,7 @@ def test_rewriting_changes_only_flagged_records_and_loses_no_number(clean, conte
         record(f"bad-{i}", q, a, True)
         for i, (q, a) in enumerate(
             [
-                ("wat is Temporal sharp waves ??", "EEG with sharp wavs in teh temporal region, for 80 to 200 msec"),
+                ("wat is Temporal sharp waves ??", "EEG with sharp wavs in temporal region, for 80 to 200 msec"),
                 ("wat is Short philtrum?", "distanse from nasal base to uper lip more then 2 SD below teh mean"),
                 ("Wath is Absent thumb", "absense of teh thumb , of al phalanges and of teh first metacarpal."),
             ]
