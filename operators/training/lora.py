@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from operators.config import Training
 from operators.data.records import Record, conversation_digest
 from operators.data.store import BlobRef, Store
+from operators.digest import canonical_json, sha256_bytes
 from operators.errors import DataError
 from operators.training.likelihood import answer_nll
 from operators.training.tokens import Example, encode, encode_all, load_tokenizer, pad
@@ -197,17 +198,23 @@ def _train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training
 def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> list[list[int]]:
     """`steps` batches of `size` example numbers: seeded epochs, each cut into batches of similar length.
 
+    An example's place in an epoch is drawn from its own content, so two sets that share most records see these in
+    the same order (common random numbers): otherwise the luck of the shuffle would drown what a strategy does.
     Lengths are matched within windows of 4 batches only: fewer padding tokens, and still random order. Every
     batch is full, so every strategy sees the same number of examples, however few records it leaves.
     """
     import numpy as np
 
-    rng = np.random.default_rng(seed)
     needed = size * steps
+    contents = [canonical_json([e.input_ids, e.labels]) for e in examples]
     stream: list[int] = []
+    epoch = 0
     while len(stream) < needed:
-        stream += rng.permutation(len(examples)).tolist()
+        draws = [sha256_bytes(f"{seed}:{epoch}:{c}".encode()) for c in contents]
+        stream += sorted(range(len(examples)), key=draws.__getitem__)
+        epoch += 1
     stream = stream[:needed]
+    rng = np.random.default_rng(seed)
     window = 4 * size
     result: list[list[int]] = []
     for start in range(0, needed, window):

@@ -45,3 +45,17 @@ def test_records_without_an_answer_are_a_clear_error(tmp_path):
     empty = [Record("1", (Message("user", "only a question"),))]
     with pytest.raises(DataError, match="none of the 1 records has an answer"):
         fine_tune(empty, QUESTIONS, TINY, Store(str(tmp_path)))
+
+
+def test_sets_that_share_records_see_them_in_the_same_order():
+    examples = [Example([i, i + 1], [i, i + 1]) for i in range(40)]
+    shared = examples[:10] + examples[13:]
+    orders = []
+    for part in (examples, shared):
+        # Batches of one: nothing is matched by length, so the order is the epoch's own.
+        order = [part[b[0]].input_ids[0] for b in batches(part, 1, len(part), seed=5)]
+        orders.append(order)
+    # Within windows of four batches positions are permuted; the window of a shared record moves by at most one.
+    window = {v: i // 4 for i, v in enumerate(orders[0])}
+    moved = [abs(window[v] - i // 4) for i, v in enumerate(orders[1])]
+    assert max(moved) <= 1

@@ -14,7 +14,9 @@ def record(*turns):
 
 
 def learned(example, tokenizer):
-    return tokenizer.decode([i for i, label in zip(example.input_ids, example.labels, strict=True) if label != IGNORE])
+    return tokenizer.decode(
+        [i for i, label in zip(example.input_ids, example.labels, strict=True) if label != IGNORE]
+    )
 
 
 def test_only_the_answer_is_learned_with_its_end(tokenizer):
