@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,12 @@ def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> li
     import numpy as np
 
     needed = size * steps
-    contents = [canonical_json([e.input_ids, e.labels]) for e in examples]
+    copies: Counter[str] = Counter()
+    contents = []
+    for e in examples:
+        content = canonical_json([e.input_ids, e.labels])
+        contents.append(f"{content}:{copies[content]}")  # copies of a record get places of their own
+        copies[content] += 1
     stream: list[int] = []
     epoch = 0
     while len(stream) < needed:
