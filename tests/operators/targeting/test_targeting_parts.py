@@ -1,0 +1,115 @@
+"""Damage, features, thresholds and calibration, each by itself."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.targeting.classifier import out_of_fold, with_prior_of_set
+from operators.targeting.corruptions import CORRUPTIONS, Sides
+from operators.targeting.features import SetStatistics, grams
+from operators.targeting.flagging import thresholds
+
+PROSE = st.text("abcdefgh ,.é医", min_size=1, max_size=80).filter(str.strip)
+SIDES = st.builds(Sides, PROSE, PROSE, st.just(0), st.just(0))
+OTHER = Sides("What is fever?", "A temperature above normal.", 1, 1)
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+@given(sides=SIDES, seed=st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_damage_is_seeded_and_keeps_its_source(kind, sides, seed):
+    once = CORRUPTIONS[kind](sides, OTHER, np.random.default_rng(seed))
+    assert once == CORRUPTIONS[kind](sides, OTHER, np.random.default_rng(seed))
+    assert once.asker == 0
+    assert once.answerer == (1 if kind == "mismatched" else 0)
+    assert once.copy == (kind == "copied")
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_damage_changes_most_records(kind):
+    sides = Sides("What is a narrow palate?", "A palate narrower than usual, as seen from below.", 0, 0)
+    changed = [CORRUPTIONS[kind](sides, OTHER, np.random.default_rng(s)) != sides for s in range(30)]
+    assert np.mean(changed) > 0.9
+
+
+def described(answer: str, question: str = "What is a narrow palate?") -> dict[str, float]:
+    base = [Sides(f"What is term {i}?", f"A finding number {i} of the palate.", i, i) for i in range(30)]
+    stats = SetStatistics(dict(enumerate(base)))
+    return stats.features(Sides(question, answer, 0, 0), grams(question), grams(answer))
+
+
+def test_features_see_the_damage_they_are_for():
+    plain = described("A finding number 3 of the palate.")
+    assert described("<p>A finding</p> &nbsp; [b]of[/b]")["answer_markup"] == 5
+    assert described("Write to a@b.invalid or 555-0100 12-34")["answer_addresses"] >= 1
+    assert described("the the the the finding")["answer_longest_run"] == 4
+    assert described("A finding ☃☃ of")["answer_symbols"] > plain["answer_symbols"] == 0
+    assert described("A finding ☃ of")["answer_rarest_character"] > plain["answer_rarest_character"]
+    assert described("A finding of")["last_word_ends"] < plain["last_word_ends"]
+    assert [described(t)["answer_end"] for t in ("", "a", "a.", "好。", "a?", "a)", "a,", "a☃")] == [
+        0, 1, 2, 2, 3, 4, 5, 6,
+    ]  # fmt: skip
+    assert np.isnan(described("")["answer_rarity"])
+
+
+def test_an_original_is_no_better_known_than_a_stranger():
+    rows = [Sides("q", "common words here", i, i) for i in range(20)] + [Sides("q", "zyx wvu", 20, 20)]
+    stats = SetStatistics(dict(enumerate(rows)))
+    original = stats.features(rows[20], grams("q"), grams("zyx wvu"))
+    stranger = stats.features(Sides("q", "zyx wvu", 0, 0), grams("q"), grams("zyx wvu"))
+    assert original["unknown_words"] == 1
+    assert original["answer_rarity"] > stranger["answer_rarity"]
+
+
+def test_a_giant_record_is_cut():
+    start = time.perf_counter()
+    described("word " * 2_000_000)
+    assert time.perf_counter() - start < 5
+
+
+@given(probabilities=st.lists(st.floats(0, 1), min_size=1, max_size=60), precision=st.floats(0.05, 0.95))
+@settings(max_examples=100, deadline=None)
+def test_threshold_keeps_the_precision_asked_for(probabilities, precision):
+    p = np.array(probabilities)
+    threshold, clean_below = thresholds(p, precision)
+    assert clean_below <= threshold
+    assert threshold >= 0.5
+    flagged = p[p >= threshold]
+    if len(flagged):
+        assert flagged.mean() >= precision - 1e-9
+    else:
+        assert not len(p[p >= 0.5]) or p.max() < precision
+    assert (p[p < clean_below] < 1 - precision).all()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_prior_of_the_set_is_found(share):
+    rng = np.random.default_rng(0)
+    low = rng.random(4000) < share
+    x = rng.normal(np.where(low, 2.0, 0.0))
+    balanced = 1 / (1 + np.exp(2 - 2 * x))  # the true posterior where both classes are equally frequent
+    found = with_prior_of_set(balanced, 0.5)
+    assert found.mean() == pytest.approx(share, abs=0.03)
+    assert found[found > 0.8].mean() == pytest.approx(low[found > 0.8].mean(), abs=0.08)
+
+
+def test_no_record_is_scored_by_a_model_that_saw_its_copy():
+    rng = np.random.default_rng(0)
+    records = rng.normal(size=(300, 5))
+    target = (rng.random(300) < 0.5).astype(float)
+    rows, group = np.vstack([records] * 4), np.tile(np.arange(300), 4)
+    scores = out_of_fold(rows, np.tile(target, 4), np.ones(1200), group, records, 0)
+    # Noise: copies of a record in training would reveal its label.
+    assert abs(np.corrcoef(scores, target)[0, 1]) < 0.2
+
+
+def test_unseen_records_are_scored_by_all_folds():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 3))
+    scores = out_of_fold(rows[:200], (rows[:200, 0] > 0).astype(float), np.ones(200), np.arange(200), rows, 0)
+    assert np.mean((scores[200:] > 0.5) == (rows[200:, 0] > 0)) > 0.9
