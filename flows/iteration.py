@@ -17,7 +17,7 @@ from operators.strategist.base import Proposal
 from operators.strategist.space import Strategy, label, prefixes
 from operators.strategist.view import AgentView
 from operators.training.lora import FineTune
-from tasks.durable import in_store, was_executed
+from tasks.durable import in_store, raise_failure, was_executed
 from tasks.judging import judge
 from tasks.processing import apply_team
 from tasks.progress import say
@@ -66,6 +66,7 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
         )
         for s in proposal.strategies
     }
+    raise_failure([*tree.values(), baseline, *tuned.values(), *judged.values()])
     trials = []
     claimed: set[Strategy] = set()
     for s in proposal.strategies:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -110,6 +110,17 @@ def was_executed(future: PrefectFuture[Any]) -> bool:
     """Whether a finished task ran its body, rather than finding its result in the store."""
     future.wait()
     return future.state.name != "Cached"
+
+
+def raise_failure(futures: Iterable[PrefectFuture[Any]]) -> None:
+    """Waits for tasks, given in the order of their dependencies, and raises the first failure.
+
+    A task whose input failed never starts; asking for its result would tell of that instead of the cause.
+    """
+    for future in futures:
+        future.wait()
+        if future.state.is_failed() or future.state.is_crashed():
+            future.result()
 
 
 def _worker_died(_task: Any, _run: Any, state: State[Any]) -> bool:
