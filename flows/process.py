@@ -14,12 +14,13 @@ from operators.config import Cluster, Data, Endpoint, Endpoints, Settings
 from operators.data.splits import without
 from operators.data.store import DatasetRef, Store
 from operators.data.writers import write
+from operators.digest import sha256_bytes
 from operators.errors import ConfigError, DataError
 from operators.models import model_digest
 from operators.processing import TeamContext
 from operators.publishing import Output, read_bytes, read_recipe
 from operators.results import Recipe, RecordsFile, TeamRun
-from tasks.durable import in_store
+from tasks.durable import in_store, silenced
 from tasks.loading import Loaded
 from tasks.processing import apply_team
 from tasks.progress import say
@@ -52,6 +53,7 @@ class ProcessResult(BaseModel):
 
 
 @flow(name="process-dataset", flow_run_name="process {config.input}")
+@silenced
 def process_dataset(config: ProcessConfig) -> ProcessResult:
     """Applies a recipe's teams in order; the same recipe and input give the same bytes."""
     recipe = read_recipe(config.recipe)
@@ -150,7 +152,8 @@ def _records_file(ref: RecordsFile | None, recipe_uri: str, store: Store) -> Dat
     from operators.data.records import Record
 
     uri = posixpath.join(posixpath.dirname(recipe_uri), ref.file)
-    made = store.put_records(Record.from_json(line) for line in read_bytes(uri).splitlines())
-    if made.sha256 != ref.sha256:
+    data = read_bytes(uri)
+    # Before anything is parsed: a damaged file is named, and no parser stumbles over a record.
+    if sha256_bytes(data) != ref.sha256:
         raise DataError(f"{uri}: is not the file that the recipe was made with (its SHA-256 differs)")
-    return made
+    return store.put_records(map(Record.from_json, data.splitlines()))
