@@ -20,6 +20,7 @@ _WINDOW = 16
 """A text is compared with this many neighbours and this many first members of its LSH bucket, so that a
 bucket of m texts costs O(m), not O(m^2). The first members are those a greedy choice keeps."""
 _FLUSH = 1 << 22
+_SLICE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Sketches:
 
     def estimates(self, a: Ints, b: Ints) -> NDArray[np.float64]:
         """Estimated Jaccard similarity of texts a[i] and b[i] (b-bit MinHash, Li and Koenig 2010)."""
-        equal = (self.low[a] == self.low[b]).mean(axis=1)
+        equal = np.count_nonzero(self.low[a] == self.low[b], axis=1) / self.low.shape[1]
         return (equal - 1 / 256) / (1 - 1 / 256)
 
 
@@ -71,49 +72,58 @@ def sketch(texts: Sequence[str], how: Shingling) -> Sketches:
 
 
 def candidates(s: Sketches, how: Shingling) -> Ints:
-    """Pairs (earlier, later) that share a band and whose estimate is near the threshold or above."""
-    pending: list[Ints] = []
+    """Pairs (earlier, later) that share a band and whose estimate is near the threshold or above; sorted."""
+    n, bands = s.bands.shape
+    together = max(1, _SLICE // max(n, 1))  # many bands of few texts, or one of many
+    pending: list[Ints] = [np.zeros(0, np.int64)]
     size = 0
-    for band in range(s.bands.shape[1]):
-        for a, b in _bucket_pairs(s.bands[:, band]):
-            pending.append(a * len(s.whole) + b)
+    for first in range(0, bands, together):
+        for a, b in _bucket_pairs(s.bands[:, first : first + together]):
+            pending.append(a * n + b)
             size += len(a)
             if size > _FLUSH:
-                pending = [_promising(np.unique(np.concatenate(pending)), s, how)]
-                size = 0
-    if not pending:
-        return np.zeros((0, 2), np.int64)
-    keys = _promising(np.unique(np.concatenate(pending)), s, how)
-    return np.stack(np.divmod(keys, len(s.whole)), axis=1)
+                pending, size = [_promising(_distinct(np.concatenate(pending)), s, how)], 0
+    keys = _promising(_distinct(np.concatenate(pending)), s, how)
+    return np.stack(np.divmod(keys, max(n, 1)), axis=1)
 
 
 def _bucket_pairs(keys: NDArray[np.uint32]) -> Iterator[tuple[Ints, Ints]]:
-    if len(keys) < 2:
+    """Pairs of rows that are alike in a column of `keys` (n, columns), earlier row first, up to the window."""
+    column = np.arange(keys.shape[1], dtype=np.uint32) * np.uint32(0x9E3779B1)  # buckets of one column each
+    rows = np.arange(len(keys), dtype=np.uint64)[:, None]
+    packed = np.sort((((keys ^ column).astype(np.uint64) << np.uint64(32)) | rows).ravel())
+    bucket = (packed >> np.uint64(32)).astype(np.uint32)
+    same = bucket[1:] == bucket[:-1]
+    shared = np.zeros(len(packed), np.bool_)
+    shared[1:] = same
+    shared[:-1] |= same
+    row, bucket = (packed[shared] & np.uint64(0xFFFFFFFF)).astype(np.int64), bucket[shared]
+    if not len(row):
         return
-    order = np.argsort(keys, kind="stable")  # stable: within a bucket, by position
-    ranked = keys[order]
-    same = ranked[1:] == ranked[:-1]
-    in_bucket = np.concatenate(([False], same)) | np.concatenate((same, [False]))
-    order, ranked = order[in_bucket], ranked[in_bucket]
-    if not len(order):
-        return
-    new = np.concatenate(([True], ranked[1:] != ranked[:-1]))
+    new = np.concatenate(([True], bucket[1:] != bucket[:-1]))
     start = np.flatnonzero(new)[np.cumsum(new) - 1]
-    place = np.arange(len(order)) - start
-    for d in range(1, _WINDOW + 1):
-        later = np.flatnonzero(place >= d)
-        if not len(later):
-            return
-        yield order[later - d], order[later]
-    for d in range(_WINDOW):
-        later = np.flatnonzero(place - d > _WINDOW)
-        if not len(later):
-            return
-        yield order[start[later] + d], order[later]
+    place = np.arange(len(row)) - start
+    for begin in range(0, len(row), _SLICE):
+        part = slice(begin, begin + _SLICE)
+        later, back = _counted(np.minimum(place[part], _WINDOW))
+        yield row[begin + later - back - 1], row[begin + later]
+        later, ahead = _counted(np.clip(place[part] - _WINDOW, 0, _WINDOW))
+        yield row[start[begin + later] + ahead], row[begin + later]
+
+
+def _counted(counts: Ints) -> tuple[Ints, Ints]:
+    """Index i, counts[i] times, and beside it 0 .. counts[i] - 1: counts [2, 0, 1] give [0, 0, 2], [0, 1, 0]."""
+    index = np.repeat(np.arange(len(counts)), counts)
+    return index, np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _distinct(keys: Ints) -> Ints:
+    keys = np.sort(keys)  # faster than np.unique, which hashes
+    return keys[np.concatenate(([True], keys[1:] != keys[:-1]))[: len(keys)]]
 
 
 def _promising(keys: Ints, s: Sketches, how: Shingling) -> Ints:
-    a, b = np.divmod(keys, len(s.whole))
+    a, b = np.divmod(keys, max(len(s.whole), 1))
     return keys[_estimated(s, a, b, how)]
 
 

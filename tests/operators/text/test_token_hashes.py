@@ -58,8 +58,8 @@ def test_hashes_are_the_same_on_every_machine():
         == token_hashes(["blood, SUGAR; 血 糖!"]).hashes.tolist()
     )
     assert [f"{h:016x}" for h in token_hashes(["blood 糖"]).hashes.tolist()] == [
-        "1102d56ae44118c4",
-        "ad20fd6fec840409",
+        "75d05782c602d906",
+        "4ad5bff2ae7d7715",
     ]
 
 
