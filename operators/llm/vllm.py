@@ -26,7 +26,7 @@ from operators.models import local_path
 PYTHON_ENV = "AUTODP_VLLM_PYTHON"
 THREADS_ENV = "AUTODP_VLLM_THREADS"
 DEFAULT_PYTHON = ".venv-vllm/bin/python"
-MAX_MODEL_LEN = 2048
+MAX_MODEL_LEN = 4096
 """Tokens of prompt and answer together."""
 START_TIMEOUT = 300.0
 _ERROR = re.compile(r"^(?:\([^)]*\)\s*)?(?:[A-Z]+ \S+ \S+ \[\S+\]\s*)?([\w.]*(?:Error|Exception))\b", re.M)
