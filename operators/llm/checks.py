@@ -27,6 +27,7 @@ _NUMBER = re.compile(
     r"|\s?([%°‰]))?",
     re.IGNORECASE,
 )
+_NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot|\w+n['’]t)\b", re.IGNORECASE)
 _TRIGRAMS_AT_LEAST = 5
 
 
@@ -82,6 +83,12 @@ def quantities(text: str) -> Counter[tuple[str, str]]:
     )
     found = (m.groups() for m in _NUMBER.finditer(plain))
     return Counter((number, (unit or sign or "").casefold()) for number, unit, sign in found)
+
+
+def negates(text: str) -> bool:
+    """Whether an English word of negation stands in the text: "do not take" is not "do take". False in other
+    languages."""
+    return bool(_NEGATION.search(text))
 
 
 def _trigrams(text: str) -> UInts:

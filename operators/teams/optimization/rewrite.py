@@ -10,7 +10,7 @@ from pydantic import Field
 
 from operators.data.records import Record, Role
 from operators.llm.ask import ask, rewriter
-from operators.llm.checks import has_residue, normalized, quantities, repetitiveness, script_overlap
+from operators.llm.checks import has_residue, negates, normalized, quantities, repetitiveness, script_overlap
 from operators.llm.messages import Request
 from operators.llm.prompts import data_block, strings, system_prompt, token_bound
 from operators.strategist.space import Team
@@ -31,7 +31,8 @@ class RewriteParams(Params):
         description="exact: the same numbers and units as before; kept: none lost; any: not checked. A changed "
         "dose is dangerous",
     )
-    min_similarity: float = Field(0.7, ge=-1, le=1, description="Cosine of the embeddings before and after")
+    negation: bool = Field(True, description="Reject where (English) negation appears or disappears")
+    min_similarity: float = Field(0.8, ge=-1, le=1, description="Cosine of the embeddings before and after")
     max_repetition: float = Field(0.4, ge=0, le=1, description="Share of repeated 3-grams, where it grew")
     max_input_tokens: int = Field(700, ge=32, description="Turns longer than this (estimated) are left as is")
     all_turns: bool = Field(
@@ -127,6 +128,8 @@ class Rewrite(Operator[RewriteParams]):
         lost, added = quantities(before) - quantities(after), quantities(after) - quantities(before)
         if (lost and self.params.numbers != "any") or (added and self.params.numbers == "exact"):
             return "numbers"
+        if self.params.negation and negates(before) != negates(after):
+            return "negation"
         return None
 
     def _similar(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from operators.llm.checks import (
     copies,
     has_residue,
+    negates,
     normalized,
     quantities,
     repetitiveness,
@@ -72,6 +73,12 @@ def test_copies():
     assert copies("what is it", ["What is it?"])
 
 
+def test_negation():
+    assert negates("Do not take it.")
+    assert negates("It isn’t safe WITHOUT food.")
+    assert not negates("A notable node of the nose.")
+
+
 def test_script_overlap():
     assert script_overlap("皮肤增厚", "Thickening of the skin") == 0
     assert script_overlap("皮膚が厚くなる症状です", "これは皮膚が厚くなることです") > 0.6
@@ -88,4 +95,5 @@ def test_checks_take_any_text(text):
     assert copies(text, [text])
     assert script_overlap(text, text) == pytest.approx(1)
     assert quantities(text) == quantities(text)
+    assert negates(text) is negates(text.upper())
     has_residue(text)

@@ -70,6 +70,13 @@ def test_what_a_private_server_gets(messages_peer, monkeypatch):
     assert peer.headers[-1]["authorization"] == "Bearer its-own-key"
 
 
+def test_examples_are_turns_before_the_prompt(messages_peer):
+    peer = messages_peer(echo)
+    client(peer).complete([Request(prompt="c", examples=(("a", "A"), ("b", "B")))])
+    turns = [(m["role"], m["content"]) for m in peer.requests[0]["messages"]]
+    assert turns == [("user", "a"), ("assistant", "A"), ("user", "b"), ("assistant", "B"), ("user", "c")]
+
+
 def test_claude_gets_no_sampling_parameters_and_a_schema_it_accepts(messages_peer):
     peer = messages_peer(lambda _b, _n: message('{"a": "x"}'))
     schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 5}}, "required": ["a"]}
@@ -231,9 +238,10 @@ def test_every_part_of_a_request_is_in_its_key():
         Request("p", "s", 5, 0.0, 2, strings("a")),
         Request("p", "s", 5, 0.0, 1, strings("b")),
         Request("p", "s", 5, 0.0, 1, None),
+        Request("p", "s", 5, 0.0, 1, strings("a"), (("x", "y"),)),
     ]
     keys = {base.key("m"), base.key("n"), *(r.key("m") for r in others)}
-    assert len(keys) == 9
+    assert len(keys) == 10
     assert base.key("m") == Request("p", "s", 5, 0.0, 1, strings("a")).key("m")
 
 

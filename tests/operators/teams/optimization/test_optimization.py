@@ -66,11 +66,12 @@ def test_rewrites_flagged_and_undecided_records_only(rewriter):
         (BETTER.replace("500 mg", "500 g"), "rejected_numbers"),
         (BETTER.replace("every 6 hours", "every few hours"), "rejected_numbers"),
         (BETTER.replace("a day", "in 24 hours"), "rejected_numbers"),
+        (BETTER.replace("and not more than", "but more than"), "rejected_negation"),
         ("Answer: " + BETTER, "rejected_prompt_residue"),
         (BETTER + " <data-12ab34>", "rejected_prompt_residue"),
         ("500 mg 6 hours 4 g " + "so it is " * 5, "rejected_repetitive"),
         ("每 6 hours 一次，每次 500 mg，每天不超过 4 g，" + "饭后服用并多喝水" * 3, "rejected_script"),
-        ("Our 500 mg museum opens every 6 hours, children pay 4 g of gold a day.", "rejected_similarity"),
+        ("Our 500 mg museum opens every 6 hours; no child pays 4 g of gold a day.", "rejected_similarity"),
         (ANSWER.upper() + "!", "unchanged"),
     ],
 )  # fmt: skip
