@@ -190,8 +190,8 @@ def main() -> None:
                 f"{f['pairs_left']:>12}"
             )
     print(
-        f"speed-up {figures['speedup']}x by the clock, {figures['speedup_cpu']}x in processor time; planted Chinese "
-        f"copies found: {figures['chinese_planted_found']} of {len(planted)} "
+        f"speed-up {figures['speedup']}x by the clock, {figures['speedup_cpu']}x in processor time; "
+        f"planted Chinese copies found: {figures['chinese_planted_found']} of {len(planted)} "
         f"(by whitespace tokens: {figures['chinese_planted_found_by_whitespace_tokens']})"
     )
     if arguments.json:

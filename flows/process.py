@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import Literal
 
 from prefect import flow
@@ -11,19 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flows.prepare import load_input
 from operators.config import Cluster, Data, Endpoint, Endpoints, Settings
-from operators.data.splits import without
-from operators.data.store import DatasetRef, Store
-from operators.data.writers import write
-from operators.digest import sha256_bytes
-from operators.errors import ConfigError, DataError
+from operators.data.store import DatasetRef
+from operators.errors import ConfigError
 from operators.models import model_digest
 from operators.processing import TeamContext
-from operators.publishing import Output, read_bytes, read_recipe
+from operators.publishing import read_recipe
 from operators.results import Recipe, RecordsFile, TeamRun
-from tasks.durable import in_store, silenced
+from operators.teams.registry import rebuild
+from tasks.durable import in_store
 from tasks.loading import Loaded
 from tasks.processing import apply_team
 from tasks.progress import say
+from tasks.replaying import leave_out, records_beside, write_output
 from tasks.runtime import Runtime
 from tasks.scoring import embed, flag_low_quality
 
@@ -53,27 +51,26 @@ class ProcessResult(BaseModel):
 
 
 @flow(name="process-dataset", flow_run_name="process {config.input}")
-@silenced
 def process_dataset(config: ProcessConfig) -> ProcessResult:
     """Applies a recipe's teams in order; the same recipe and input give the same bytes."""
     recipe = read_recipe(config.recipe)
     runtime = Runtime(store=config.store, cluster=config.cluster, rewriter=_rewriter(recipe, config))
     _check_models(recipe)
-    store = Store(config.store)
+    _check_operators(recipe, config.recipe)
     context = TeamContext(
         seed=recipe.seed,
         target_model=recipe.target_model,
         target_model_sha256=recipe.target_model_sha256,
         embedder=recipe.embedder,
         embedder_sha256=recipe.embedder_sha256,
-        development=_records_file(recipe.development, config.recipe, store),
-        held_out=_records_file(recipe.evaluation, config.recipe, store),
+        development=_beside(recipe.development, config),
+        held_out=_beside(recipe.evaluation, config),
         task=recipe.task,
     )
     data = config.data_format.model_copy(update={"input": config.input})
     loaded = load_input(config.input, data, config.store)
     say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
-    source = _prepared(loaded, recipe, context, runtime, store)
+    source = _prepared(loaded, recipe, context, runtime)
 
     runs: list[TeamRun] = []
     for team in recipe.strategy:
@@ -83,11 +80,7 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
         say(f"{team}: {run.source.rows} -> {run.dataset.rows} records")
         runs.append(run)
     final = runs[-1].dataset if runs else source
-    write(store.get_records(final), config.output, loaded.source)
-    if loaded.quarantine:
-        folder = posixpath.dirname(config.output) or "."
-        name = f"{posixpath.basename(config.output)}.quarantine.jsonl"
-        Output(folder).write(name, store.get_bytes(loaded.quarantine.sha256))
+    write_output(final, loaded, config.output, config.store)
     reports = [r.model_dump(exclude={"counts"}) for run in runs for r in run.reports]
     if reports:
         create_table_artifact(reports, key="processing", description=f"{recipe.name}: rows by operator")
@@ -100,7 +93,7 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
     )
 
 
-def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Runtime, store: Store) -> DatasetRef:
+def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Runtime) -> DatasetRef:
     """The loaded records with their quality flags, less those the recipe was judged on: as in the search."""
     dataset = loaded.dataset
     if recipe.targeting.enabled:
@@ -116,8 +109,7 @@ def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Run
         )
     if context.held_out is None:
         return dataset
-    kept = without(store.get_records(dataset), store.get_records(context.held_out), same=recipe.left_out)
-    return store.put_records(kept)
+    return in_store(leave_out, runtime.store)(dataset, context.held_out, recipe.left_out, runtime.store)
 
 
 def _rewriter(recipe: Recipe, config: ProcessConfig) -> Endpoint | None:
@@ -145,15 +137,12 @@ def _check_models(recipe: Recipe) -> None:
             )
 
 
-def _records_file(ref: RecordsFile | None, recipe_uri: str, store: Store) -> DatasetRef | None:
-    """Brings a file that lies beside the recipe into the store."""
-    if ref is None:
-        return None
-    from operators.data.records import Record
+def _check_operators(recipe: Recipe, uri: str) -> None:
+    for team in recipe.strategy:
+        if not recipe.teams.get(team):
+            raise ConfigError(f"{uri}: team {team} of the strategy has no operators; list them under teams.{team}")
+        rebuild(recipe.teams[team])
 
-    uri = posixpath.join(posixpath.dirname(recipe_uri), ref.file)
-    data = read_bytes(uri)
-    # Before anything is parsed: a damaged file is named, and no parser stumbles over a record.
-    if sha256_bytes(data) != ref.sha256:
-        raise DataError(f"{uri}: is not the file that the recipe was made with (its SHA-256 differs)")
-    return store.put_records(map(Record.from_json, data.splitlines()))
+
+def _beside(ref: RecordsFile | None, config: ProcessConfig) -> DatasetRef | None:
+    return None if ref is None else records_beside(config.recipe, ref, config.store)

@@ -140,9 +140,9 @@ class Endpoints(Settings):
         for role in ("rewriter", "judge"):
             endpoint: Endpoint | None = getattr(self, role)
             if endpoint and not endpoint.is_private and role not in self.i_allow_records_to_leave_for:
+                host = urlsplit(endpoint.base_url or "https://api.anthropic.com").hostname
                 raise ValueError(
-                    f"endpoints.{role} would send records to "
-                    f"{urlsplit(endpoint.base_url or 'https://api.anthropic.com').hostname}, outside this network; "
+                    f"endpoints.{role} would send records to {host}, outside this network; "
                     f"use a private server, or add {role!r} to endpoints.i_allow_records_to_leave_for"
                 )
         return self
@@ -182,6 +182,7 @@ DEFAULT_CHAINS: dict[Team, tuple[Step, ...]] = {
         Step(name="special_characters"),
         Step(name="length_bounds"),
         Step(name="repetition"),
+        Step(name="truncated_answers"),
         Step(name="answer_mismatch"),
         Step(name="near_duplicates"),
     ),

@@ -122,9 +122,7 @@ class _Cache:
         connection = sqlite3.connect(self.file, timeout=60)
         connection.execute("PRAGMA journal_mode=WAL")  # readers and one writer do not wait for each other
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID"
-        )
+        connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
         return closing(connection)
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
@@ -141,9 +139,7 @@ class _Cache:
                     ):
                         found[key] = np.frombuffer(value, np.float16)
         except sqlite3.Error as e:
-            log.warning(
-                "embedding cache %s cannot be read (%s): embedding again", self.file, type(e).__name__
-            )
+            log.warning("embedding cache %s cannot be read (%s): embedding again", self.file, type(e).__name__)
         return found
 
     def put(self, vectors: dict[bytes, np.ndarray]) -> None:

@@ -71,13 +71,9 @@ def fidelity(
     long = np.asarray(lengths)
     energy = EnergyDistance(embeddings, rng)
     mmd = _MMD(embeddings, rng)
-    uniform = [
-        rng.choice(total, len(chosen), replace=False) for _ in range(references if energy.exact else 5)
-    ]
+    uniform = [rng.choice(total, len(chosen), replace=False) for _ in range(references if energy.exact else 5)]
     measured = energy(chosen)
-    by_chance = (
-        float(np.median([energy(u) for u in uniform])) if energy.exact else energy.expected(len(chosen))
-    )
+    by_chance = float(np.median([energy(u) for u in uniform])) if energy.exact else energy.expected(len(chosen))
     return Fidelity(
         rows=total,
         sampled=len(chosen),
@@ -183,7 +179,5 @@ def _warning(total: int, low: np.ndarray, chosen: np.ndarray, energy: float, uni
     if not found:
         return None
     return (
-        "The sample may not stand for the whole set: "
-        + "; ".join(found)
-        + ". Raise sampling.fraction or minimum."
+        "The sample may not stand for the whole set: " + "; ".join(found) + ". Raise sampling.fraction or minimum."
     )

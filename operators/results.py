@@ -1,4 +1,4 @@
-"""What a search found, as numbers: the models behind search.json, the report and the leaderboards. No record text."""
+"""What a search found, as numbers: the models behind search.json, report and leaderboards. No record text."""
 
 from __future__ import annotations
 

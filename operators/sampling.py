@@ -99,9 +99,7 @@ def _herding(embeddings: np.ndarray, part: np.ndarray, quota: int, _seed: int) -
     one by one: if every block's sample matches its block, their union matches the union of blocks."""
     blocks = np.array_split(np.arange(len(part)), -(-len(part) // BLOCK))
     quotas = allocate([len(b) for b in blocks], quota)
-    return np.concatenate(
-        [b[_herd(embeddings[part[b]], q)] for b, q in zip(blocks, quotas, strict=True) if q]
-    )
+    return np.concatenate([b[_herd(embeddings[part[b]], q)] for b, q in zip(blocks, quotas, strict=True) if q])
 
 
 def _herd(rows: np.ndarray, quota: int) -> np.ndarray:

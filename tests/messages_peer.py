@@ -39,9 +39,7 @@ def message(
         "stop_sequence": None,
         "usage": {"input_tokens": tokens[0], "output_tokens": tokens[1]},
     }
-    return HTTPReply(
-        body=json.dumps(body).encode(), headers={"content-type": "application/json"}, delay=delay
-    )
+    return HTTPReply(body=json.dumps(body).encode(), headers={"content-type": "application/json"}, delay=delay)
 
 
 def failure(status: int, **headers: str) -> HTTPReply:

@@ -67,9 +67,7 @@ def markup(pair: Pair, _other: Pair, rng: Random) -> Pair:
     words = pair.answer.split()
     for _ in range(rng.randint(1, 3)):
         place = rng.randrange(len(words))
-        style = rng.choice(
-            ["<i>{0}</i>", '<a href="{1}">{0}</a>', "{0}<br>", "&quot;{0}&quot;", "<sup>{0}</sup>"]
-        )
+        style = rng.choice(["<i>{0}</i>", '<a href="{1}">{0}</a>', "{0}<br>", "&quot;{0}&quot;", "<sup>{0}</sup>"])
         words[place] = style.format(words[place], url)
     return Pair(pair.question, rng.choice(_PAGE).format(" ".join(words), url))
 

@@ -150,9 +150,7 @@ class Transport:
         if code >= 500 or code in (408, 409):
             return Failure("server_error", transient=True, retry_after=_retry_after(error.response))
         if code in (401, 402, 403):
-            return Failure(
-                "rejected", fatal=f"it refuses the key (HTTP {code}): set {self.endpoint.api_key_env}"
-            )
+            return Failure("rejected", fatal=f"it refuses the key (HTTP {code}): set {self.endpoint.api_key_env}")
         if code == 404:
             return Failure(
                 "rejected",
@@ -180,11 +178,7 @@ def _read(content: bytes) -> Reply | None:
 
 
 def _worth_another_attempt(outcome: Reply | Failure) -> bool:
-    return (
-        isinstance(outcome, Failure)
-        and outcome.transient
-        and (outcome.retry_after or 0) <= LONGEST_RETRY_AFTER
-    )
+    return isinstance(outcome, Failure) and outcome.transient and (outcome.retry_after or 0) <= LONGEST_RETRY_AFTER
 
 
 def _wait(state: RetryCallState) -> float:
@@ -223,6 +217,4 @@ def _without_proxy(host: str) -> dict[str, Any]:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = host == "localhost"
-    return (
-        {"trust_env": False, "mounts": dict.fromkeys(("http://", "https://", "all://"))} if loopback else {}
-    )
+    return {"trust_env": False, "mounts": dict.fromkeys(("http://", "https://", "all://"))} if loopback else {}

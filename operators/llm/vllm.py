@@ -102,9 +102,7 @@ class ManagedServer:
             # Health first, the process second: a foreign server on the port cannot outlive our own's failure.
             answers = self._answers()
             if not self.running:
-                raise EndpointError(
-                    f"the vLLM server for {self.model} ended before it answered{self._trace()}"
-                )
+                raise EndpointError(f"the vLLM server for {self.model} ended before it answered{self._trace()}")
             if answers:
                 self._ready = True
                 self._release_port()

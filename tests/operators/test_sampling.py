@@ -49,8 +49,7 @@ def test_allocation_is_proportional_to_one(sizes, share):
     quotas = allocate(sizes, total)
     assert sum(quotas) == total
     assert all(
-        0 <= q <= s and abs(q - s * total / max(1, sum(sizes))) < 1
-        for q, s in zip(quotas, sizes, strict=True)
+        0 <= q <= s and abs(q - s * total / max(1, sum(sizes))) < 1 for q, s in zip(quotas, sizes, strict=True)
     )
 
 
@@ -60,9 +59,7 @@ def test_order_of_the_rows_is_irrelevant(method):
     flags = [FLAGS[i % 3] for i in range(400)]
     shuffled = np.random.default_rng(5).permutation(400)
     one = sample(rows, flags, fraction=0.2, minimum=1, method=method, seed=3)
-    other = sample(
-        rows[shuffled], [flags[i] for i in shuffled], fraction=0.2, minimum=1, method=method, seed=3
-    )
+    other = sample(rows[shuffled], [flags[i] for i in shuffled], fraction=0.2, minimum=1, method=method, seed=3)
     assert set(one) == set(shuffled[other])
 
 

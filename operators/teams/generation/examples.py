@@ -20,8 +20,7 @@ def example_pool(records: Sequence[Record]) -> list[Record]:
     complete = [
         r
         for r in records
-        if not r.generated_by
-        and all(0 < len(t.strip()) <= EXAMPLE_CHARACTERS for t in (r.question, r.answer))
+        if not r.generated_by and all(0 < len(t.strip()) <= EXAMPLE_CHARACTERS for t in (r.question, r.answer))
     ]
     return [r for r in complete if not to_process(r)] or complete
 

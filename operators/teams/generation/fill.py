@@ -25,12 +25,8 @@ class FillParams(Params):
 
     examples: int = Field(3, ge=0, le=8, description="Complete records shown as examples of style")
     max_tokens: int = Field(160, ge=16, le=2048, description="Length of what is written, in tokens at most")
-    min_words: int = Field(
-        3, ge=1, le=100, description="Fewer words (characters in Chinese etc.) are rejected"
-    )
-    max_input_tokens: int = Field(
-        1000, ge=64, description="Records longer than this (estimated) are left as is"
-    )
+    min_words: int = Field(3, ge=1, le=100, description="Fewer words (characters in Chinese etc.) are rejected")
+    max_input_tokens: int = Field(1000, ge=64, description="Records longer than this (estimated) are left as is")
     duplicate_threshold: float = Field(0.7, gt=0, le=1, description="Jaccard similarity of 5-grams")
     unfilled: Literal["keep", "drop"] = Field("keep", description="What happens to records it could not fill")
 

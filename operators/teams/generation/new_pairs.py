@@ -18,9 +18,7 @@ from operators.teams.generation.examples import as_answer, example_pool, pick
 from operators.teams.generation.novelty import overlaps
 
 SYSTEM = "You write new question and answer pairs in the style of the examples: correct, safe, concise."
-INSTRUCTION = (
-    "Write one new pair about a different subject of the same field, in the same language and style."
-)
+INSTRUCTION = "Write one new pair about a different subject of the same field, in the same language and style."
 
 
 class NewPairsParams(Params):
@@ -53,9 +51,7 @@ class NewPairs(Operator[NewPairsParams]):
         if not pool:
             self.count("skipped_no_examples")
             return records
-        draws = [
-            pick(pool, self.params.examples, context.seed, self.name, i) for i in range(self.params.count)
-        ]
+        draws = [pick(pool, self.params.examples, context.seed, self.name, i) for i in range(self.params.count)]
         answers = ask(self, context, [self._request(shown, context) for shown in draws])
         candidates = []
         for shown, given in zip(draws, answers, strict=True):
@@ -65,9 +61,7 @@ class NewPairs(Operator[NewPairsParams]):
                 self.count(f"rejected_{reason}")
             else:
                 candidates.append(self._record(given, shown))
-        why = overlaps(
-            candidates, records, context.held_out, self.params.duplicate_threshold, new_questions=True
-        )
+        why = overlaps(candidates, records, context.held_out, self.params.duplicate_threshold, new_questions=True)
         for reason in filter(None, why):
             self.count(f"rejected_{reason}")
         return [*records, *(c for c, reason in zip(candidates, why, strict=True) if reason is None)]

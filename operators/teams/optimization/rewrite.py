@@ -35,9 +35,7 @@ class RewriteParams(Params):
     min_similarity: float = Field(0.8, ge=-1, le=1, description="Cosine of the embeddings before and after")
     max_repetition: float = Field(0.4, ge=0, le=1, description="Share of repeated 3-grams, where it grew")
     max_input_tokens: int = Field(700, ge=32, description="Turns longer than this (estimated) are left as is")
-    all_turns: bool = Field(
-        True, description="Every turn of the role; otherwise the first question, last answer"
-    )
+    all_turns: bool = Field(True, description="Every turn of the role; otherwise the first question, last answer")
 
 
 class Turn(NamedTuple):
@@ -132,9 +130,7 @@ class Rewrite(Operator[RewriteParams]):
             return "negation"
         return None
 
-    def _similar(
-        self, passed: dict[Turn, str], records: Sequence[Record], context: Context
-    ) -> dict[Turn, str]:
+    def _similar(self, passed: dict[Turn, str], records: Sequence[Record], context: Context) -> dict[Turn, str]:
         """Those whose embedding stays near the original's."""
         if not passed:
             return {}
@@ -143,9 +139,7 @@ class Rewrite(Operator[RewriteParams]):
         before = [records[t.record].messages[t.turn].content for t in passed]
         vectors = embed([*before, *passed.values()], context.embedder, progress=context.progress)
         cosine = (vectors[: len(before)] * vectors[len(before) :]).sum(axis=1)
-        kept = {
-            t: s for (t, s), c in zip(passed.items(), cosine, strict=True) if c >= self.params.min_similarity
-        }
+        kept = {t: s for (t, s), c in zip(passed.items(), cosine, strict=True) if c >= self.params.min_similarity}
         if len(passed) > len(kept):
             self.count("rejected_similarity", len(passed) - len(kept))
         return kept

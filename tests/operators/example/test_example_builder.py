@@ -45,9 +45,7 @@ def test_evaluation_is_clean_and_of_other_terms(example):
 
 def test_clean_records_resemble_no_other(example):
     train, labels = rows(example.train), rows(example.labels)
-    clean = [
-        set(r["answer"].lower().split()) for r, k in zip(train, labels, strict=True) if k["kind"] == "clean"
-    ]
+    clean = [set(r["answer"].lower().split()) for r, k in zip(train, labels, strict=True) if k["kind"] == "clean"]
     overlaps = [len(a & b) / len(a | b) for i, a in enumerate(clean) for b in clean[:i]]
     assert max(overlaps) < 0.7
 

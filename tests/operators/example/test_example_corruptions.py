@@ -14,9 +14,7 @@ WORDS = st.lists(st.text("abcdefghij", min_size=1, max_size=9), min_size=8, max_
 PAIRS = st.builds(
     Pair, WORDS.map(lambda w: "What is " + " ".join(w[:3]) + "?"), WORDS.map(lambda w: " ".join(w) + ".")
 )
-PAIR = Pair(
-    "What is a narrow palate?", "A palate that is narrower than usual, as seen from below in most people."
-)
+PAIR = Pair("What is a narrow palate?", "A palate that is narrower than usual, as seen from below in most people.")
 OTHER = Pair("What is fever?", "A body temperature above the normal range of the person concerned.")
 
 

@@ -57,9 +57,7 @@ def test_what_a_private_server_gets(messages_peer, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     peer = messages_peer(echo)
     schema = strings("a")
-    client(peer).complete(
-        [Request(prompt="p", system="s", max_tokens=7, temperature=0.5, seed=3, schema=schema)]
-    )
+    client(peer).complete([Request(prompt="p", system="s", max_tokens=7, temperature=0.5, seed=3, schema=schema)])
     body = peer.requests[0]
     assert body["temperature"] == 0.5
     assert body["seed"] == 3
@@ -162,9 +160,7 @@ def test_faults_of_the_configuration_stop_at_once(messages_peer, reply, says):
 def test_a_server_that_is_down_is_named(messages_peer):
     peer = messages_peer(echo)
     peer.close()
-    with pytest.raises(
-        EndpointError, match=r"the judge endpoint 127.0.0.1 is down.*start the server"
-    ) as caught:
+    with pytest.raises(EndpointError, match=r"the judge endpoint 127.0.0.1 is down.*start the server") as caught:
         client(peer, role="judge").complete(asks(1000))
     told = "".join(traceback.format_exception(caught.value)) + repr(pickle.loads(pickle.dumps(caught.value)))
     assert CANARY not in told
@@ -187,9 +183,7 @@ def test_a_few_failures_do_not_stop_the_rest(messages_peer):
 def test_structured_answers_are_validated(messages_peer):
     texts = ['{"a": "fine"}', '{"a": 3}', "not json", '{"a": "cut', "[1]", '{"a":"x","b":1}']
     stops = ["end_turn"] * 3 + ["max_tokens"] + ["end_turn"] * 2
-    peer = messages_peer(
-        lambda b, _n: message(texts[i := int(b["messages"][0]["content"][-1])], stop=stops[i])
-    )
+    peer = messages_peer(lambda b, _n: message(texts[i := int(b["messages"][0]["content"][-1])], stop=stops[i]))
     llm = client(peer)
     answers = llm.complete(asks(6, schema=strings("a")))
     assert [a.error for a in answers] == [None, "invalid", "invalid", "truncated", "invalid", "invalid"]

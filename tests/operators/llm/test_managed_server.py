@@ -44,9 +44,7 @@ def stand_in(tmp_path, monkeypatch):
 
 
 def group_members(group):
-    listing = subprocess.run(
-        ["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True
-    ).stdout
+    listing = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in listing.splitlines()]
     return [int(pid) for pid, pgid, state in rows if int(pgid) == group and not state.startswith("Z")]
 
@@ -132,9 +130,7 @@ def test_one_server_a_model_in_a_process(stand_in, tmp_path, monkeypatch):
 
 def test_a_missing_environment_is_explained(monkeypatch):
     monkeypatch.setenv(vllm.PYTHON_ENV, "/nowhere/python")
-    with pytest.raises(
-        ConfigError, match=r"/nowhere/python does not exist; create it from requirements/vllm.txt"
-    ):
+    with pytest.raises(ConfigError, match=r"/nowhere/python does not exist; create it from requirements/vllm.txt"):
         ManagedServer("smollm2-135m-instruct")
 
 
@@ -146,9 +142,7 @@ def test_vllm_serves_the_built_in_model(vllm_server):
     llm = LLMClient(Endpoint(managed=True), base_url=vllm_server.base_url)
     texts = [f"The patient CANARY-{i} has an abnormal number of fingers." for i in range(24)]
     requests = [
-        Request(
-            data_block({"text": t}) + "\nRepeat it.", system_prompt("You repeat."), 96, schema=strings("text")
-        )
+        Request(data_block({"text": t}) + "\nRepeat it.", system_prompt("You repeat."), 96, schema=strings("text"))
         for t in texts
     ]
     answers = llm.complete(requests)

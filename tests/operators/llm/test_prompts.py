@@ -56,9 +56,7 @@ def test_a_copied_tag_does_not_close_the_block():
 
 def test_text_cannot_pose_as_another_label():
     block = data_block([("First answer", "bad\nSecond answer: worse"), ("Second answer", "good")])
-    assert [line for line in block.splitlines() if line.startswith("Second answer:")] == [
-        "Second answer: good"
-    ]
+    assert [line for line in block.splitlines() if line.startswith("Second answer:")] == ["Second answer: good"]
 
 
 def test_repeated_tags_are_noticed():

@@ -73,9 +73,7 @@ def run(name, records, context, **params):
 
 
 def test_fills_questions_and_marks_them(records, context):
-    gap = record(
-        "gap", "", "Extra bending of the joints beyond the normal range.", meta={"page": 3}, flagged=True
-    )
+    gap = record("gap", "", "Extra bending of the joints beyond the normal range.", meta={"page": 3}, flagged=True)
     ctx, peer = context(lambda *_: {"question": "What is Joint hypermobility?"})
     out, report = run("fill_question", [*records, gap], ctx)
     assert out[:-1] == records
@@ -146,9 +144,7 @@ def test_what_fails_a_check_leaves_the_record_as_it_was(records, context, said, 
 
 
 def test_nothing_generated_repeats_the_set_or_an_evaluation_record(records, context):
-    gaps = [
-        record(f"gap{i}", "", f"Answer number {'abcd'[i]} that tells about some finding.") for i in range(4)
-    ]
+    gaps = [record(f"gap{i}", "", f"Answer number {'abcd'[i]} that tells about some finding.") for i in range(4)]
     said = ["what is  PTOSIS", "What is Tinnitus?", "What is Syncope?", "What is syncope"]
     held_out = [record("judge", "What is tinnitus?", "A ringing in the ears.")]
     ctx, _ = context(lambda _u, _b, n: {"question": said[n]}, held_out=held_out)
@@ -232,9 +228,7 @@ def test_new_pairs_leaves_large_and_empty_sets_alone(records, context):
 def test_a_shared_system_turn_is_kept(records, context):
     system = Message("system", "You are a geneticist.")
     records = [Record(r.id, (system, *r.messages)) for r in records]
-    ctx, _ = context(
-        lambda *_: {"question": "What is Vertigo?", "answer": "A sense that the room turns round."}
-    )
+    ctx, _ = context(lambda *_: {"question": "What is Vertigo?", "answer": "A sense that the room turns round."})
     out, _ = run("new_pairs", records, ctx, count=1)
     assert [m.role for m in out[-1].messages] == ["system", "user", "assistant"]
     assert out[-1].messages[0] == system
@@ -250,9 +244,7 @@ def test_without_a_model_the_operator_says_what_to_configure(name, records):
 
 def test_a_failing_server_is_not_taken_for_a_result(records, context):
     gaps = [record(f"gap{i}", f"What is sign {'abcdefghij'[i]}?", "") for i in range(10)]
-    ctx, _ = context(
-        lambda _u, _b, n: failure(500) if n in (2, 5) else {"answer": "A finding of the doctor."}
-    )
+    ctx, _ = context(lambda _u, _b, n: failure(500) if n in (2, 5) else {"answer": "A finding of the doctor."})
     with pytest.raises(EndpointError, match="operator fill_answer: 2 of 10 requests got no answer"):
         run("fill_answer", [*records, *gaps], ctx)
 

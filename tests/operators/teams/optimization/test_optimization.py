@@ -36,9 +36,7 @@ def rewriter(messages_peer):
 
 
 def test_rewrites_flagged_and_undecided_records_only(rewriter):
-    records = [
-        record(i, QUESTION, ANSWER, flagged=f, meta={"n": i}) for i, f in enumerate([True, None, False])
-    ]
+    records = [record(i, QUESTION, ANSWER, flagged=f, meta={"n": i}) for i, f in enumerate([True, None, False])]
     ctx, peer = rewriter(BETTER)
     out, report = build("rewrite_answer").run(records, ctx)
     assert [r.answer for r in out] == [BETTER, BETTER, ANSWER]

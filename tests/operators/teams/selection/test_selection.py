@@ -22,7 +22,10 @@ MEDICAL = [
     qa(4, "What is a sonnet?", "A poem of fourteen lines with a set rhyme."),
     qa(5, "What is eczema?", "An itchy inflammation of the skin."),
 ]
-DEVELOPMENT = [qa(9, "What is pneumonia?", "An infection of the lungs."), qa(8, "What is gout?", "Painful joints.")]
+DEVELOPMENT = [
+    qa(9, "What is pneumonia?", "An infection of the lungs."),
+    qa(8, "What is gout?", "Painful joints."),
+]
 
 
 @pytest.mark.parametrize("name", METHODS)
