@@ -19,7 +19,12 @@ from operators.strategist.space import Team
 class Settings(BaseModel):
     """Base of all: frozen, and an unknown key is an error (a typo must not be ignored)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        # Explicit, because pydantic titles no field that may be None or a model: the UI's form would show none.
+        field_title_generator=lambda name, _field: name.replace("_", " ").capitalize(),
+    )
 
 
 class Data(Settings):
