@@ -9,13 +9,14 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export AUTODP_CACHE ?= $(CURDIR)/.autodp/cache
 export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
 
-.PHONY: demo test unit check setup setup-dev setup-vllm lock clean help
+.PHONY: demo test unit check docs setup setup-dev setup-vllm lock clean help
 
 help:
 	@echo "make demo   set up and run the built-in example (first time about 12 minutes on two cores)"
 	@echo "make test   set up and run all tests"
 	@echo "make unit   the fast tests only"
 	@echo "make check  ruff and mypy"
+	@echo "make docs   write docs/operators.md from the classes"
 	@echo "make lock   resolve requirements/*.in again"
 
 demo: setup setup-vllm
@@ -32,6 +33,9 @@ check: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/python -m operators.teams.documentation
 
 setup: $(VENV)/.project
 setup-dev: $(VENV)/.dev

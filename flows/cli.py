@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from operators.config import load_config
 from operators.errors import AutoDPError
+from operators.strategist.space import Team
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,9 +37,7 @@ def search(
         from operators.report import console_leaderboard
 
         result = flow(settings)
-    out = Console()
-    if not out.is_terminal:
-        out.width = 120  # a log file has no edge to wrap at
+    out = _out()
     out.print(console_leaderboard(result.trials, result.verdict.strategy))
     work = result.work
     out.print(
@@ -77,16 +75,14 @@ def process(
 
 
 @app.command("operators")
-def list_operators() -> None:
-    """List the operators with their parameters."""
-    from operators.strategist.space import Team
-    from operators.teams.registry import operators
+def list_operators(
+    names: Annotated[list[str] | None, typer.Argument(help="Operators to show; all where none is named")] = None,
+    team: Annotated[Team | None, typer.Option(help="Operators of this team only")] = None,
+) -> None:
+    """List the operators with their parameters, ranges and defaults."""
+    from flows.operator_list import operator_list
 
-    table = Table("team", "operator", "parameters", "what it does", show_lines=True)
-    for cls in sorted(operators().values(), key=lambda c: (list(Team).index(c.team), c.name)):
-        fields = "\n".join(f"{n} = {f.default!r}" for n, f in cls.params_type.model_fields.items())
-        table.add_row(cls.team, cls.name, fields, (cls.__doc__ or "").split("\n\n")[0].replace("\n", " "))
-    Console().print(table)
+    _out().print(operator_list(names or [], team))
 
 
 @app.command()
@@ -100,6 +96,13 @@ def example(
 
     build_example(directory, rows, seed)
     Console().print(f"wrote the example set to {directory}", highlight=False)
+
+
+def _out() -> Console:
+    out = Console()
+    if not out.is_terminal:
+        out.width = 120  # a log file has no edge to wrap at
+    return out
 
 
 def _running():  # type: ignore[no-untyped-def]  # Prefect's import costs seconds, so it is not made for --help

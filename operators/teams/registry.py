@@ -41,8 +41,17 @@ BUILT_IN = [
 @functools.cache
 def operators() -> dict[str, type[Operator[Any]]]:
     """Operator classes by name. Raises ConfigError where two carry one name or an entry point is no operator."""
+    return _load([*BUILT_IN, *(e.value for e in entry_points(group="autodp.operators"))])
+
+
+def built_in() -> dict[str, type[Operator[Any]]]:
+    """Our own operator classes by name, without those of installed packages."""
+    return _load(BUILT_IN)
+
+
+def _load(paths: Sequence[str]) -> dict[str, type[Operator[Any]]]:
     found: dict[str, type[Operator[Any]]] = {}
-    for path in [*BUILT_IN, *(e.value for e in entry_points(group="autodp.operators"))]:
+    for path in paths:
         module, _, cls_name = path.partition(":")
         cls = getattr(import_module(module), cls_name)
         if not (isinstance(cls, type) and issubclass(cls, Operator)):
