@@ -64,8 +64,9 @@ $(VLLM)/.done: requirements/vllm.txt | $(UV)
 	$(UV) pip install --python $(VLLM)/bin/python --quiet --no-deps -r requirements/vllm.txt
 	@touch $@
 
-RESOLVE := $(UV) pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
-# A local build tag (+cpu) is this machine's; the pin itself holds everywhere.
+RESOLVE := $(UV) pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade-package torch
+# A local build tag (+cpu) is this machine's; the pin itself holds everywhere. Without the upgrade, uv keeps to the
+# plain pin of the last lock, which is the CUDA build, and locks its many packages for everybody.
 lock: | $(UV)
 	$(RESOLVE) requirements/dev.in -o requirements/dev.txt
 	$(RESOLVE) -c requirements/dev.txt requirements/project.in -o requirements/project.txt

