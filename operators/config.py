@@ -188,6 +188,7 @@ DEFAULT_CHAINS: dict[Team, tuple[Step, ...]] = {
         Step(name="length_bounds"),
         Step(name="repetition"),
         Step(name="truncated_answers"),
+        Step(name="decontaminate"),
         Step(name="answer_mismatch"),
         Step(name="near_duplicates"),
     ),

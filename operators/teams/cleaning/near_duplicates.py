@@ -1,4 +1,4 @@
-"""Removes records that nearly repeat another one, or an evaluation record."""
+"""Removes records that nearly repeat another one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from operators.data.records import Record
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params
 from operators.teams.cleaning.keeping import keep_order
-from operators.text.near_duplicates import near_duplicates, near_duplicates_of
+from operators.text.near_duplicates import near_duplicates
 from operators.text.shingles import Shingling
 
 
@@ -38,8 +38,6 @@ class NearDuplicatesParams(Params):
         "best",
         description="Which of a group stays: the first, or the clean one, then the longest, then the first",
     )
-    within: bool = Field(True, description="Compare the records with each other")
-    decontaminate: bool = Field(True, description="Drop records that nearly repeat an evaluation record")
 
 
 class NearDuplicates(Operator[NearDuplicatesParams]):
@@ -47,45 +45,28 @@ class NearDuplicates(Operator[NearDuplicatesParams]):
 
     Compared are the user and assistant turns: a system prompt shared by all records makes no duplicates, and
     neither does a template filled in for another topic (`question_similarity`). A record is dropped only for
-    one that stays, so similarity does not chain. For decontamination a record counts as a copy where its
-    conversation, or one of its questions of at least `ngram` tokens, nearly repeats that of an evaluation
-    record. The quality flag only ranks copies (`keep`): a clean copy is a copy too.
+    one that stays, so similarity does not chain. The quality flag only ranks copies (`keep`): a clean copy is a
+    copy too. Copies of evaluation records are the work of `decontaminate`.
     """
 
     name = "near_duplicates"
     team = Team.CLEANING
+    version = 2
     params_type = NearDuplicatesParams
 
-    def apply(self, records: list[Record], context: Context) -> list[Record]:
+    def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         p = self.params
-        how = Shingling(p.threshold, p.ngram, p.permutations)
-        if p.decontaminate and context.held_out:
-            context.progress(self.name, 0, len(records))
-            spoilt = contaminated(records, context.held_out, how)
-            self.count("contaminated", int(spoilt.sum()))
-            records = [r for r, bad in zip(records, spoilt, strict=True) if not bad]
-        if p.within:
-            order = keep_order(records, p.keep)
-            ranked = [records[i] for i in order]
-            owner = near_duplicates(
-                _Turns(ranked),
-                how,
-                topics=_Turns(ranked, ("user",)) if p.question_similarity else None,
-                topic_similarity=p.question_similarity,
-            )
-            kept = sorted(order[np.flatnonzero(owner < 0)])
-            self.count("near_duplicates", len(records) - len(kept))
-            records = [records[i] for i in kept]
-        return records
-
-
-def contaminated(records: Sequence[Record], held_out: Sequence[Record], how: Shingling) -> np.ndarray:
-    """Whether each record nearly repeats an evaluation record, in whole or in a question; bool, shape (n,)."""
-    whole = near_duplicates_of(_Turns(records), _Turns(held_out), how)
-    turns = [(i, m.content) for i, r in enumerate(records) for m in r.messages if m.role == "user"]
-    asked = near_duplicates_of([t for _, t in turns], [r.question for r in held_out], how, least_tokens=how.ngram)
-    whole[[i for (i, _), bad in zip(turns, asked, strict=True) if bad]] = True
-    return whole
+        order = keep_order(records, p.keep)
+        ranked = [records[i] for i in order]
+        owner = near_duplicates(
+            _Turns(ranked),
+            Shingling(p.threshold, p.ngram, p.permutations),
+            topics=_Turns(ranked, ("user",)) if p.question_similarity else None,
+            topic_similarity=p.question_similarity,
+        )
+        kept = sorted(order[np.flatnonzero(owner < 0)])
+        self.count("near_duplicates", len(records) - len(kept))
+        return [records[i] for i in kept]
 
 
 class _Turns(Sequence[str]):

@@ -219,22 +219,6 @@ def test_near_duplicates_ignore_a_shared_system_prompt():
     assert kept_ids("near_duplicates", rows) == ["0", "1"]
 
 
-def test_near_duplicates_take_evaluation_records_out():
-    held_out = [qa("e", "Which bacteria cause pneumonia in young adults?", BODY)]
-    rows = [
-        qa("same question", "Which bacteria cause pneumonia in young adults", "Mycoplasma, mostly."),
-        qa("same text", "which bacteria cause pneumonia in young adults?", BODY.lower()),
-        qa("other", "Which virus causes measles?", "The measles virus."),
-        Record("later turn", (*qa(0, "Hello there!", "Hi.").messages,
-                              Message("user", "Which bacteria cause pneumonia in young adults?"))),
-    ]  # fmt: skip
-    context = Context(held_out=held_out)
-    kept, report = build("near_duplicates").run(rows, context)
-    assert [r.id for r in kept] == ["other"]
-    assert report.counts["contaminated"] == 3
-    assert len(kept_ids("near_duplicates", rows, context, decontaminate=False, within=False)) == 4
-
-
 def test_semantic_duplicates_need_question_and_answer_alike():
     rows = [
         qa("a", "What is hypertension?", "It means that the pressure of the blood is too high.", True),
