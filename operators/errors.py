@@ -23,6 +23,10 @@ class EndpointError(AutoDPError, ConnectionError):
     """A model endpoint is down, refuses, or answers nonsense after all retries."""
 
 
+class JudgeRefused(AutoDPError, RuntimeError):
+    """A judge did not pass its exam. Says at what, and which judge would do."""
+
+
 class BudgetExceeded(AutoDPError, RuntimeError):
     """A limit the owner set (tokens, wall clock, trials) is reached."""
 

@@ -44,9 +44,31 @@ class TeamRun(Result):
     seconds: float = 0.0
 
 
+class JudgeDetails(Result):
+    """How an LLM judge came to its outcomes. Rates are shares of the questions (flips) or of the verdicts asked
+    for (invalid, truncated); lengths are mean characters of an answer."""
+
+    calls: int
+    """Verdicts asked for, second attempts included."""
+    flip_rate: float
+    """Questions whose two orders contradict each other."""
+    invalid_rate: float
+    """Verdicts that stayed unusable after the second attempt and count as ties; truncated ones are among them."""
+    truncated_rate: float
+    trial_length: float
+    baseline_length: float
+    length_controlled: float
+    """The score at equal lengths."""
+    questions: int
+    """Questions there were; the comparison's n is smaller where judging stopped early."""
+    settled: Literal["better", "worse", "behind"] | None = None
+    """Why judging stopped early."""
+    usage: LLMUsage = LLMUsage()
+
+
 class Comparison(Result):
     """Trial against baseline over n questions. `outcomes[i]` is 1 win, 0 tie, -1 loss (or between, where two
-    orders disagree). `win_rate` is the share of questions won, ties counting as not won."""
+    orders or seeds disagree). `win_rate` is the share of questions won, ties counting as not won."""
 
     n: int
     win: float
@@ -57,6 +79,10 @@ class Comparison(Result):
     win_rate: float
     win_rate_ci: Interval
     outcomes: list[float]
+    seed_scores: list[float] = []
+    """The score of each training seed."""
+    details: JudgeDetails | None = None
+    """Where an LLM judged."""
 
 
 class Trial(Result):
@@ -75,6 +101,59 @@ class Trial(Result):
     trained: bool = True
     """False where the fine-tune came from the cache or was shared with another trial."""
     seconds: float = 0.0
+    noise_floor: float = 0.0
+    """The |score| that a strategy without any effect would stay below (`operators.judging.statistics`)."""
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the score lies inside the noise floor."""
+        return abs(self.comparison.score) <= self.noise_floor
+
+    @property
+    def score(self) -> float:
+        """The score as it is reported: 0 inside the noise floor."""
+        return 0.0 if self.is_noise else self.comparison.score
+
+    @property
+    def score_ci(self) -> Interval:
+        """The interval as it is reported: one around 0 reaches it."""
+        low, high = self.comparison.score_ci
+        return (min(low, 0.0), max(high, 0.0)) if self.is_noise else (low, high)
+
+
+class Lead(Result):
+    """The best strategy of a search against the second best, question by question."""
+
+    second: tuple[Team, ...]
+    difference: float
+    difference_ci: Interval
+
+
+class Check(Result):
+    """One kind of question in a judge's exam: how many it got right, and the share it has to."""
+
+    name: str
+    passed: int
+    of: int
+    bar: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the share is reached."""
+        return self.passed >= self.bar * self.of
+
+
+class Exam(Result):
+    """What a judge has to show before it may judge. Counts only."""
+
+    judge: str
+    """The model's name."""
+    checks: list[Check]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every bar is reached."""
+        return all(check.ok for check in self.checks)
 
 
 class Verdict(Result):
@@ -89,6 +168,18 @@ class Verdict(Result):
     n: int
     reason: str
     """One sentence for people."""
+    search_score: float | None = None
+    """The score by which the strategy was picked. What it loses on the sealed questions is the winner's curse."""
+    seed_scores: list[float] = []
+    """The sealed score of each training seed."""
+    noise_floor: float = 0.0
+    """The |score| on the sealed questions that a strategy without any effect would stay below."""
+    details: JudgeDetails | None = None
+
+    @property
+    def drop(self) -> float | None:
+        """From the search's score to the sealed one."""
+        return None if self.search_score is None else self.search_score - self.score
 
 
 class Work(Result):
@@ -128,6 +219,10 @@ class SearchResult(Result):
     """Why the search ended: "best", "no_processing", "rounds", "trials", "minutes", "tokens", "exhausted"."""
     final_reports: list[list[OperatorReport]] = []
     """The winner applied to the whole set: one list per team."""
+    lead: Lead | None = None
+    """Where at least two strategies were tried."""
+    exam: Exam | None = None
+    """The judge's, where an LLM judges."""
 
 
 class RecordsFile(Result):

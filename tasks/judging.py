@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
 
 from operators import jobs, remote
 from operators.config import Judging, Training
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.judging import reference
 from operators.judging.statistics import compare
-from operators.results import Comparison
+from operators.results import Comparison, Exam, JudgeDetails
 from operators.training.lora import FineTune
 from tasks.durable import durable
 from tasks.processing import base_url, model_identity, request_cache
@@ -17,16 +20,31 @@ from tasks.progress import shown
 from tasks.runtime import Runtime
 from tasks.training import training_content
 
+if TYPE_CHECKING:
+    from operators.llm.client import LLMClient
 
-def _judged_by(settings: Judging, runtime: Runtime) -> list[object]:
+
+class EarlyStop(BaseModel):
+    """When judging may end before the last question (`operators.judging.betting`)."""
+
+    model_config = ConfigDict(frozen=True)
+    level: float
+    leader: tuple[float, ...] | None = None
+    """Outcomes of the best strategy of the rounds before, on the same questions."""
+
+
+def _judged_by(settings: Judging, runtime: Runtime, stop: EarlyStop | None) -> list[object]:
+    intervals = [settings.bootstrap, settings.confidence]
     if settings.method == "reference":
-        return [settings.method, settings.tie_margin, settings.bootstrap, settings.confidence]
-    return [settings, model_identity(runtime.judge)]
+        return [settings.method, settings.tie_margin, *intervals]
+    asked = [settings.verdict, settings.criteria, settings.batch if stop else None]
+    return [settings.method, *asked, *intervals, stop, model_identity(runtime.judge)]
 
 
 @durable(
     "judge",
-    content=lambda trial, baseline, questions, settings, task, seed, runtime: [
+    version="2",
+    content=lambda trial, baseline, questions, settings, task, seed, runtime, stop=None: [
         trial.question_nll,
         baseline.question_nll,
         trial.answers,
@@ -34,7 +52,7 @@ def _judged_by(settings: Judging, runtime: Runtime) -> list[object]:
         questions.sha256,
         task,
         seed,
-        _judged_by(settings, runtime),
+        _judged_by(settings, runtime, stop),
     ],
 )
 def judge(
@@ -45,13 +63,45 @@ def judge(
     task: str,
     seed: int,
     runtime: Runtime,
+    stop: EarlyStop | None = None,
 ) -> Comparison:
-    """Win, tie or loss per question, and the score with its interval."""
+    """Win, tie or loss per question, and the score with its interval.
+
+    With `stop`, an LLM judge ends where the questions so far have settled the matter.
+    """
+    intervals = {"resamples": settings.bootstrap, "confidence": settings.confidence, "seed": seed}
     if settings.method == "reference":
         outcomes = reference.outcomes(trial.question_nll, baseline.question_nll, settings.tie_margin)
-    else:
-        outcomes = _pairwise(trial, baseline, questions, settings, task, seed, runtime)
-    return compare(outcomes, resamples=settings.bootstrap, confidence=settings.confidence, seed=seed)
+        return compare(outcomes, **intervals)  # type: ignore[arg-type]
+    outcomes, details = _pairwise(trial, baseline, questions, settings, task, seed, runtime, stop)
+    return compare(outcomes, **intervals).model_copy(update={"details": details})  # type: ignore[arg-type]
+
+
+@durable(
+    "examine-judge",
+    content=lambda questions, settings, task, seed, runtime: [
+        questions.sha256,
+        settings.exam,
+        settings.verdict,
+        settings.criteria,
+        task,
+        seed,
+        model_identity(runtime.judge),
+    ],
+)
+def examine_judge(questions: DatasetRef, settings: Judging, task: str, seed: int, runtime: Runtime) -> Exam:
+    """The LLM judge's exam, on the search questions."""
+    from operators.judging.exam import examine
+
+    with shown() as progress:
+        return examine(
+            _client(runtime),
+            Store(runtime.store).get_records(questions),
+            settings,
+            task=task,
+            seed=seed,
+            progress=progress,
+        )
 
 
 @durable(
@@ -101,32 +151,41 @@ def _pairwise(
     task: str,
     seed: int,
     runtime: Runtime,
-) -> list[float]:
+    stop: EarlyStop | None,
+) -> tuple[list[float], JudgeDetails]:
     from operators.judging import pairwise
-    from operators.llm.cache import RequestCache
-    from operators.llm.client import LLMClient
+    from operators.judging.betting import Settled, settled
 
-    assert runtime.judge is not None, "the configuration has checked that a judge is set"
+    def over(outcomes: list[float]) -> Settled | None:
+        return settled(outcomes, stop.level, stop.leader) if stop else None
+
     store = Store(runtime.store)
-    client = LLMClient(
-        runtime.judge,
-        base_url=base_url(runtime.judge),
-        cache=RequestCache(request_cache()),
-        token_limit=runtime.token_limit,
-        role="judge",
-    )
     with shown() as progress:
-        result = pairwise.judge(
-            client,
+        return pairwise.judge(
+            _client(runtime),
             store.get_records(questions),
             _texts(store, trial.answers),
             _texts(store, baseline.answers),
             settings,
             task=task,
             seed=seed,
+            settled=over,
             progress=progress,
         )
-    return result.outcomes
+
+
+def _client(runtime: Runtime) -> LLMClient:
+    from operators.llm.cache import RequestCache
+    from operators.llm.client import LLMClient
+
+    assert runtime.judge is not None, "the configuration has checked that a judge is set"
+    return LLMClient(
+        runtime.judge,
+        base_url=base_url(runtime.judge),
+        cache=RequestCache(request_cache()),
+        token_limit=runtime.token_limit,
+        role="judge",
+    )
 
 
 def _texts(store: Store, answers: BlobRef | None) -> list[str]:

@@ -51,12 +51,13 @@ def failure(status: int, **headers: str) -> HTTPReply:
 
 class MessagesPeer:
     """Listens on a free port of the loopback interface. `requests` holds the bodies received, `headers` their
-    headers, `most_at_once` the largest number that were open at one time."""
+    headers, `paths` their paths, `most_at_once` the largest number that were open at one time."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
         self.most_at_once = 0
         self._open = 0
         self._lock = threading.Lock()
@@ -67,6 +68,7 @@ class MessagesPeer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                peer.paths.append(self.path)
                 peer._serve(self, body)
 
             def log_message(self, *args: Any) -> None:

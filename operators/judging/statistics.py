@@ -1,31 +1,51 @@
-"""Win rates with intervals."""
+"""Scores with intervals: one trial against the baseline, and one trial against another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from operators.results import Comparison, Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 
 def compare(
     outcomes: Sequence[float], *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
 ) -> Comparison:
-    """Summarizes per-question outcomes (1 win, 0 tie, -1 loss; +-0.5 where two orders half agree).
+    """Summarizes per-question outcomes (1 win, 0 tie, -1 loss; between them where two orders disagree).
 
     score = mean outcome = win rate - loss rate. Intervals are percentile bootstrap over questions (Efron 1979):
     questions are the unit that is drawn, since both models answered the same ones. Raises ValueError on no
     outcomes.
     """
+    return compare_seeds([outcomes], resamples=resamples, confidence=confidence, seed=seed)
+
+
+def compare_seeds(
+    runs: Sequence[Sequence[float]], *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
+) -> Comparison:
+    """The same for several training seeds: `runs[s][i]` is seed s's outcome on question i.
+
+    Score and rates are means over seeds; `outcomes` holds each question's mean. The bootstrap is hierarchical:
+    every resample draws questions (the same for all seeds) and seeds. Of S seeds it draws S - 1, which makes the
+    variance between so few unbiased (Rao & Wu 1988). Raises ValueError where runs differ in length or are empty.
+    """
     import numpy as np
 
-    if not outcomes:
+    if not runs or not len(runs[0]):
         raise ValueError("no outcomes to compare")
-    values = np.asarray(outcomes, dtype=np.float64)
-    n = len(values)
+    if len({len(run) for run in runs}) > 1:
+        raise ValueError(f"runs of {sorted(len(run) for run in runs)} outcomes; all must judge the same questions")
+    values = np.asarray(runs, dtype=np.float64)
     wins, losses = values > 0, values < 0
-    score_ci, win_ci = _bootstrap(np.stack([values, wins.astype(np.float64)]), resamples, confidence, seed)
+    score_ci, win_ci = _bootstrap([values, wins.astype(np.float64)], resamples, confidence, seed)
     return Comparison(
-        n=n,
+        n=values.shape[1],
         win=float(wins.mean()),
         tie=float((values == 0).mean()),
         loss=float(losses.mean()),
@@ -33,18 +53,78 @@ def compare(
         score_ci=score_ci,
         win_rate=float(wins.mean()),
         win_rate_ci=win_ci,
-        outcomes=[float(v) for v in values],
+        outcomes=[float(v) for v in values.mean(axis=0)],
+        seed_scores=[float(v) for v in values.mean(axis=1)],
     )
 
 
-def _bootstrap(rows, resamples: int, confidence: float, seed: int) -> list[Interval]:  # type: ignore[no-untyped-def]
-    """Percentile intervals of the mean of each row (k, n), all rows resampled together."""
+def difference(
+    a: Comparison, b: Comparison, *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, Interval]:
+    """How much better a's strategy scores than b's, with its interval, question by question.
+
+    Both were judged against one baseline on the same questions in the same order, so what is common to a
+    question cancels. Judging may have stopped early for one of the two: the questions both answered count.
+    """
     import numpy as np
 
-    n = rows.shape[1]
+    shared = min(a.n, b.n)
+    if not shared:
+        raise ValueError("no outcomes to compare")
+    values = np.asarray([a.outcomes[:shared]]) - np.asarray([b.outcomes[:shared]])
+    [interval] = _bootstrap([values], resamples, confidence, seed)
+    return float(values.mean()), interval
+
+
+def noise_floor(
+    runs: Sequence[Sequence[float]],
+    *,
+    seeds: int = 1,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> float:
+    """The |score| that a strategy without any effect stays below, with probability `confidence`.
+
+    `runs[r]` holds the outcomes of an A/A comparison: the baseline against itself, trained with another seed.
+    A score that is the mean over `seeds` such comparisons is resampled: questions are drawn, runs are drawn, and
+    each gets a random sign, because either of the two models could have been called the baseline.
+    """
+    import numpy as np
+
+    values = np.asarray(runs, dtype=np.float64)
+    if not values.size:
+        raise ValueError("no A/A outcomes")
+    count, n = values.shape
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples)  # (resamples, n) weights of one resample each
-    means = counts @ rows.T / n
+    means = _question_weights(rng, n, resamples) @ values.T  # (resamples, count)
+    drawn = rng.integers(count, size=(resamples, seeds))
+    signs = rng.choice([-1.0, 1.0], size=(resamples, seeds))
+    scores = (np.take_along_axis(means, drawn, axis=1) * signs).mean(axis=1)
+    return float(np.quantile(np.abs(scores), confidence))
+
+
+def _bootstrap(tables: Sequence[Floats], resamples: int, confidence: float, seed: int) -> list[Interval]:
+    """Percentile intervals of the mean of each table (seeds, questions), all tables resampled together."""
+    import numpy as np
+
+    seeds, n = tables[0].shape
+    rng = np.random.default_rng(seed)
+    questions = _question_weights(rng, n, resamples)
+    draws = max(seeds - 1, 1)
+    of_seeds = rng.multinomial(draws, np.full(seeds, 1 / seeds), size=resamples) / draws
     tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
-    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    intervals = []
+    for table in tables:
+        means = ((questions @ table.T) * of_seeds).sum(axis=1)
+        low, high = np.quantile(means, [tail, 1 - tail])
+        intervals.append((float(low), float(high)))
+    return intervals
+
+
+def _question_weights(rng: np.random.Generator, n: int, resamples: int) -> Floats:
+    """(resamples, n): the share of each question in each resample."""
+    import numpy as np
+
+    weights: Floats = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    return weights

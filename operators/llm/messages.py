@@ -28,11 +28,15 @@ TRANSPORT_ERRORS: frozenset[ErrorKind] = frozenset(
 """Failures of the way to the model, which another attempt may mend; the others are the model's answer."""
 
 
+_SOME_LABEL: Schema = {"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 1}
+
+
 @dataclass(frozen=True)
 class Request:
     """One question to a model. `temperature` and `seed` reach servers that take them (vLLM); hosted Claude
     takes neither. With a `schema` (JSON schema of an object) the answer is decoded under it. `examples` are
-    earlier exchanges (prompt, answer) shown as turns of the conversation."""
+    earlier exchanges (prompt, answer) shown as turns of the conversation. With `labels` the answer is an object of
+    the probabilities of those among them that the model may well begin its answer with (vLLM only)."""
 
     prompt: str = field(repr=False)
     system: str = field(default="", repr=False)
@@ -41,6 +45,7 @@ class Request:
     seed: int | None = None
     schema: Schema | None = field(default=None, repr=False, hash=False)
     examples: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Lone surrogates have no UTF-8 form: neither the wire nor a digest could carry them.
@@ -52,7 +57,8 @@ class Request:
     def key(self, model: str) -> str:
         """Cache key: hex SHA-256 of everything the answer depends on. `model` identifies the weights."""
         sampling = [self.max_tokens, self.temperature, self.seed]
-        return digest("llm", 1, model, self.system, self.examples, self.prompt, sampling, self.schema)
+        labels = [self.labels] if self.labels else []
+        return digest("llm", 1, model, self.system, self.examples, self.prompt, sampling, self.schema, *labels)
 
 
 @dataclass(frozen=True)
@@ -84,13 +90,14 @@ def _sendable(text: str) -> str:
 
 
 def answer(request: Request, reply: Reply, *, cached: bool) -> Answer:
-    """Reads a reply: parses and validates it where the request has a schema."""
+    """Reads a reply: parses and validates it where the request has a schema, or labels (one at least)."""
     error: ErrorKind | None = None
     parsed = None
+    schema = _SOME_LABEL if request.labels else request.schema
     if reply.stop_reason == "refusal":
         error = "refused"
-    elif request.schema is not None:
-        parsed = _parse(reply.text, request.schema)
+    elif schema is not None:
+        parsed = _parse(reply.text, schema)
         if parsed is None:
             error = "truncated" if reply.stop_reason == "max_tokens" else "invalid"
     return Answer(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from operators.config import Endpoint
+from operators.llm import labels
 from operators.llm.messages import ErrorKind, Reply, Request
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ HOSTED = "https://api.anthropic.com"
 DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
 """Seconds. Waits double from the first to the longest, each shortened by up to half at random."""
+NO_LABELS = "set judging.verdict to schema"
 LONGEST_RETRY_AFTER = 120.0
 """Seconds. A server that asks for more is not waited for."""
 
@@ -80,6 +82,8 @@ class Transport:
         """The reply, or the failure that is left after all retries. Never raises for what a server does."""
         import tenacity
 
+        if request.labels and not self.takes_sampling:
+            return Failure("rejected", fatal=f"Claude tells no probabilities of tokens: {NO_LABELS}")
         outcome: Reply | Failure = await tenacity.AsyncRetrying(
             retry=tenacity.retry_if_result(_worth_another_attempt),
             stop=tenacity.stop_after_attempt(self.endpoint.retries + 1),
@@ -96,19 +100,33 @@ class Transport:
         try:
             # The SDK's own timeout is per read; a server that drips bytes would never end.
             async with asyncio.timeout(self.endpoint.timeout):
-                raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
-                content = await raw.http_response.aread()
+                content = await self._content(request)
         except (TimeoutError, anthropic.APITimeoutError):
             failure = Failure("timeout", transient=True)
         except anthropic.APIStatusError as e:
-            failure = self._status(e)
+            failure = self._status(e, labels.PATH if request.labels else "/v1/messages")
         except (anthropic.APIConnectionError, OSError):
             failure = Failure("connection", transient=True)
         except (anthropic.AnthropicError, ValueError):
             failure = Failure("nonsense", transient=True)
         else:
-            return _read(content) or Failure("nonsense", transient=True)
+            if not request.labels:
+                return _read(content) or Failure("nonsense", transient=True)
+            if labels.are_missing(content):
+                failure = Failure("rejected", fatal=f"it tells no probabilities of tokens: {NO_LABELS}")
+            else:
+                return labels.read(content, request.labels) or Failure("nonsense", transient=True)
         return failure
+
+    async def _content(self, request: Request) -> bytes:
+        if request.labels:
+            import httpx2
+
+            body = labels.arguments(request, self.endpoint.model)
+            reply = await self._client.post(labels.PATH, cast_to=httpx2.Response, body=body)
+            return await reply.aread()
+        raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
+        return await raw.http_response.aread()
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -143,7 +161,7 @@ class Transport:
             return "none"  # the owner's Claude key is for Claude alone; other servers name their own variable
         return os.environ.get(name) or "none"
 
-    def _status(self, error: APIStatusError) -> Failure:
+    def _status(self, error: APIStatusError, path: str) -> Failure:
         code = error.status_code
         if code == 429:
             return Failure("rate_limited", transient=True, retry_after=_retry_after(error.response))
@@ -152,11 +170,9 @@ class Transport:
         if code in (401, 402, 403):
             return Failure("rejected", fatal=f"it refuses the key (HTTP {code}): set {self.endpoint.api_key_env}")
         if code == 404:
-            return Failure(
-                "rejected",
-                fatal=f"it serves no model {self.endpoint.model!r} under /v1/messages (HTTP 404): "
-                "correct model or base_url",
-            )
+            remedy = f"correct model or base_url{f', or {NO_LABELS}' if path == labels.PATH else ''}"
+            fatal = f"it serves no model {self.endpoint.model!r} under {path} (HTTP 404): {remedy}"
+            return Failure("rejected", fatal=fatal)
         if 300 <= code < 400:
             return Failure("rejected", fatal=f"it redirects elsewhere (HTTP {code}): give the final base_url")
         return Failure("rejected")

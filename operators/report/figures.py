@@ -23,7 +23,7 @@ ROW = 44
 
 
 def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
-    """Score of every trial with its interval, in the order of rounds, the baseline at 0."""
+    """Score of every trial with its interval, in the order of rounds, the baseline at 0 in its noise floor."""
     import plotly.graph_objects as go
 
     rows = sorted(trials, key=lambda t: t.round)
@@ -33,7 +33,8 @@ def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
         low, high = c.score_ci
         won = trial.strategy == winner
         name = _safe(label(trial.strategy))
-        colour = WINNER if won else BETTER if low > 0 else WORSE if high < 0 else UNSURE
+        clear = not trial.is_noise
+        colour = WINNER if won else BETTER if clear and low > 0 else WORSE if clear and high < 0 else UNSURE
         figure.add_trace(
             go.Scatter(
                 x=[c.score],
@@ -54,9 +55,12 @@ def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
         )
         title = f"{trial.round} · <b>{name}</b>" if won else f"{trial.round} · {name}"
         figure.add_annotation(_row_label(y, title))
-        figure.add_annotation({**_row_label(y, signed(c.score), right=True), "yshift": 0})
+        figure.add_annotation({**_row_label(y, signed(trial.score), right=True), "yshift": 0})
         if y and rows[y - 1].round != trial.round:
             figure.add_hline(y=y - 0.62, line={"width": 1, "dash": "dot", "color": UNSURE}, opacity=0.5)
+    floor = max([t.noise_floor for t in rows], default=0.0)
+    if floor:
+        figure.add_vrect(-floor, floor, fillcolor=UNSURE, opacity=0.15, line_width=0, layer="below")
     low = min([t.comparison.score_ci[0] for t in rows], default=0)
     high = max([t.comparison.score_ci[1] for t in rows], default=0)
     figure.update_xaxes(

@@ -51,6 +51,8 @@ def render(
         headline=headline(result.verdict),
         winner=winner,
         trials=sorted(result.trials, key=lambda t: t.round),
+        noise_floor=max((t.noise_floor for t in result.trials), default=0.0),
+        judged=[t for t in sorted(result.trials, key=lambda t: t.round) if t.comparison.details],
         tree=prefix_tree(result.trials),
         teams=_by_team(result.verdict.strategy, reports),
         whole_set=whole_set,
@@ -125,5 +127,5 @@ def _number(value: Any) -> str:
 
 def _sign(trial: Trial) -> int:
     """1 or -1 where the whole interval lies above or below the baseline, else 0."""
-    low, high = trial.comparison.score_ci
+    low, high = trial.score_ci
     return 1 if low > 0 else -1 if high < 0 else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from operators.results import Interval, Trial
+from operators.results import Exam, Interval, Trial
 from operators.strategist.space import Strategy, label
 
 if TYPE_CHECKING:
@@ -20,6 +20,14 @@ LEFT = {"strategy", "fine-tune"}
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
     """Trials by falling score; of equals the shorter strategy, then the earlier round."""
     return sorted(trials, key=lambda t: (-t.comparison.score, len(t.strategy), t.round))
+
+
+def exam_table(exam: Exam) -> str:
+    """Markdown table of a judge's exam."""
+    rows = [
+        f"| {c.name} | {c.passed} of {c.of} | {percent(c.bar)} | {'yes' if c.ok else 'no'} |" for c in exam.checks
+    ]
+    return "\n".join(["| check | right | needed | passed |", "| --- | ---: | ---: | --- |", *rows])
 
 
 def leaderboard(trials: Sequence[Trial]) -> str:
@@ -79,8 +87,8 @@ def _row(rank: int, trial: Trial) -> list[str]:
         str(rank),
         str(trial.round),
         label(trial.strategy),
-        signed(c.score),
-        interval(c.score_ci),
+        signed(trial.score),
+        interval(trial.score_ci),
         " / ".join(percent(share) for share in (c.win, c.tie, c.loss)),
         f"{trial.rows:,}",
         f"{len(trial.strategy) - trial.reused_teams} of {len(trial.strategy)}",

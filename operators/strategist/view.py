@@ -46,7 +46,8 @@ class Remaining(View):
 
 
 class Tried(View):
-    """One finished trial. `rows_left` is the share of the sample's rows that was trained on."""
+    """One finished trial. A score inside the noise floor is 0. `rows_left` is the share of the sample's rows that
+    was trained on."""
 
     round: Count
     strategy: tuple[Team, ...]
@@ -134,9 +135,9 @@ def agent_view(
             Tried(
                 round=t.round,
                 strategy=t.strategy,
-                score=_two(t.comparison.score),
-                low=_two(t.comparison.score_ci[0]),
-                high=_two(t.comparison.score_ci[1]),
+                score=_two(t.score),
+                low=_two(t.score_ci[0]),
+                high=_two(t.score_ci[1]),
                 rows_left=_two(t.rows / max(data.sampled, 1)),
             )
             for t in trials

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.judging.statistics import compare
+from operators.judging.statistics import compare, compare_seeds, difference, noise_floor
 
 outcomes = st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), min_size=1, max_size=60)
 
@@ -39,6 +39,76 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     assert 0.90 <= covered / 300 <= 0.99
 
 
-def test_nothing_to_compare_is_an_error():
+def seeds_that_differ(
+    rng: np.random.Generator, count: int, n: int = 100, spread: float = 0.3
+) -> list[list[float]]:
+    """Outcomes of several training seeds around a common score of 0, each with a shift of its own."""
+    runs = []
+    for shift in np.clip(rng.normal(0, spread, count), -0.9, 0.9):
+        runs.append(rng.choice([1.0, -1.0], size=n, p=[(1 + shift) / 2, (1 - shift) / 2]).tolist())
+    return runs
+
+
+def test_several_seeds_are_pooled_with_an_interval_over_both():
+    runs = [[1.0, 1.0, 0.0, -1.0], [1.0, -1.0, 0.0, -1.0]]
+    result = compare_seeds(runs)
+    assert result.seed_scores == [0.25, -0.25]
+    assert result.outcomes == [1.0, 0.0, 0.0, -1.0]
+    assert (result.win, result.tie, result.loss) == (3 / 8, 2 / 8, 3 / 8)
+    assert result.n == 4
+
+
+def test_one_seeds_interval_ignores_the_luck_of_training_and_three_seeds_do_not():
+    covered = {1: 0, 3: 0}
+    for i in range(200):
+        runs = seeds_that_differ(np.random.default_rng(i), 3)
+        for count in covered:
+            low, high = compare_seeds(runs[:count], resamples=300, seed=i).score_ci
+            covered[count] += low <= 0 <= high
+    assert covered[1] / 200 < 0.6  # questions alone explain little of what another seed does
+    assert covered[3] / 200 > covered[1] / 200 + 0.2
+
+
+def test_seeds_must_have_judged_the_same_questions():
+    with pytest.raises(ValueError, match=r"runs of \[1, 2\] outcomes"):
+        compare_seeds([[1.0], [1.0, 0.0]])
     with pytest.raises(ValueError, match="no outcomes"):
         compare([])
+
+
+def test_strategies_are_compared_question_by_question():
+    rng = np.random.default_rng(3)
+    easy = rng.choice([1.0, -1.0], size=200)  # what a question does to every strategy
+    a = np.where(rng.random(200) < 0.9, easy, 1.0).tolist()
+    b = easy.tolist()
+    better, worse = compare(a), compare(b)
+    gap, (low, high) = difference(better, worse)
+    assert gap == pytest.approx(better.score - worse.score)
+    assert 0 < low < gap < high
+    assert better.score_ci[0] < worse.score_ci[1]  # unpaired, their intervals overlap
+    assert difference(worse, better)[0] == pytest.approx(-gap)
+
+
+def test_questions_that_only_one_strategy_was_asked_do_not_count():
+    gap, interval = difference(compare([1.0] * 10), compare([1.0] * 5 + [-1.0] * 20))
+    assert gap == 1.0  # over the first ten: level on five, two apart on five
+    assert interval[0] > 0
+
+
+def test_the_noise_floor_holds_what_changes_nothing():
+    inside = 0
+    for i in range(200):
+        rng = np.random.default_rng(i)
+        measured, other = (rng.choice([1.0, 0.0, -1.0], size=100, p=[0.45, 0.1, 0.45]).tolist() for _ in "ab")
+        inside += abs(np.mean(other)) <= noise_floor([measured], resamples=500, seed=i)
+    assert inside / 200 >= 0.95
+
+
+def test_a_seed_that_shifts_everything_raises_the_noise_floor():
+    even = [1.0, -1.0] * 50
+    shifted = [1.0] * 70 + [-1.0] * 30
+    assert noise_floor([even]) < 0.25 < noise_floor([shifted])
+    # A mean over several seeds moves less than one seed does, and the sign of a run says nothing.
+    assert noise_floor([shifted], seeds=3) < noise_floor([shifted])
+    assert noise_floor([shifted]) == pytest.approx(noise_floor([[-x for x in shifted]]), abs=0.03)
+    assert noise_floor([[0.0] * 50]) == 0

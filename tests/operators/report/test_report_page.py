@@ -8,7 +8,7 @@ import pytest
 from operators.report import render
 from operators.report.page import work_rows
 from operators.report.tables import interval, percent, signed
-from operators.results import DataCounts, Recipe, SearchResult, Verdict, Work
+from operators.results import Check, DataCounts, Exam, JudgeDetails, Lead, Recipe, SearchResult, Verdict, Work
 from operators.strategist.space import Team, label
 from operators.teams.base import OperatorSpec
 
@@ -157,6 +157,38 @@ def test_no_processing(search_result: SearchResult) -> None:
     assert "Win rate, sealed 51 % 43 % to 59 %" in page.text
     assert "on the sample" in page.text
     assert "autodp process" not in page.text
+
+
+def test_the_judge_its_exam_and_what_seeds_can_do(search_result: SearchResult) -> None:
+    details = JudgeDetails(
+        calls=212, flip_rate=0.12, invalid_rate=0.03, truncated_rate=0.01, trial_length=240.4,
+        baseline_length=180.6, length_controlled=0.31, questions=200, settled="better",
+    )  # fmt: skip
+    trials = [t.model_copy(update={"noise_floor": 0.2}) for t in search_result.trials]
+    trials[0] = trials[0].model_copy(
+        update={"comparison": trials[0].comparison.model_copy(update={"details": details})}
+    )
+    verdict = search_result.verdict.model_copy(
+        update={"search_score": 0.8, "seed_scores": [0.7, 0.74], "noise_floor": 0.11}
+    )
+    exam = Exam(judge="big-model", checks=[Check(name="padded", passed=22, of=24, bar=0.8)])
+    lead = Lead(second=search_result.trials[0].strategy, difference=0.05, difference_ci=(-0.04, 0.13))
+    page = Page(
+        render(search_result.model_copy(update={"trials": trials, "verdict": verdict, "exam": exam, "lead": lead}))
+    )
+    assert "What big-model had to show" in page.text
+    assert "padded 22 of 24 80 %" in page.text
+    assert "100 of 200 better 12 % 3 % 1 % 240 181" in page.text
+    assert "Drop to the sealed score +0.08" in page.text
+    assert "By training seed +0.70 +0.74" in page.text
+    assert "Noise floor, sealed +0.11" in page.text
+    assert "against the second best, cleaning: which of the two is better is open" in page.text
+    inside = [t for t in trials if t.is_noise]
+    assert 0 < len(inside) < len(trials)
+    for trial in inside:
+        assert f"{label(trial.strategy)} 0.00 {interval(trial.score_ci)}" in page.text
+    [band] = page.figures["scores"]["layout"]["shapes"][-1:]
+    assert (band["x0"], band["x1"]) == (-0.2, 0.2)
 
 
 def test_a_search_without_trials() -> None:
