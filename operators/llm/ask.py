@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from operators.errors import ConfigError, EndpointError
@@ -28,25 +28,34 @@ def rewriter(operator: Operator[Any], context: Context) -> LLMClient:
 
 
 def ask(operator: Operator[Any], context: Context, requests: Sequence[Request]) -> list[Answer]:
-    """The answers in order, with every failure counted as `no_answer_<kind>` in the operator's report.
+    """All answers in order; see `ask_each`."""
+    return list(ask_each(operator, context, requests, len(requests)))
+
+
+def ask_each(
+    operator: Operator[Any], context: Context, requests: Iterable[Request], total: int
+) -> Iterator[Answer]:
+    """The answers in order, with every failure counted as `no_answer_<kind>` in the operator's report. Requests
+    are taken as they are needed, so a generator of them never holds more than a few in memory.
 
     Raises ConfigError without a rewriter, and EndpointError where too many requests stayed unanswered; what was
     answered is in the request cache, so the next run asks only for the rest.
     """
-    client = rewriter(operator, context)
-    answers = client.complete(requests, context.progress, label=operator.name)
-    for given in answers:
+    lost = rejected = 0
+    for given in rewriter(operator, context).stream(requests, total, context.progress, label=operator.name):
         if given.error:
             operator.count(f"no_answer_{given.error}")
-    lost = sum(a.error in TRANSPORT_ERRORS for a in answers)
-    if lost > max(1, TOLERATED_FAILURES * len(answers)):
+        lost += given.error in TRANSPORT_ERRORS
+        rejected += given.error == "rejected"
+        yield given
+    if lost > max(1, TOLERATED_FAILURES * total):
         raise EndpointError(
-            f"operator {operator.name}: {lost} of {len(answers)} requests got no answer; see the log of the "
+            f"operator {operator.name}: {lost} of {total} requests got no answer; see the log of the "
             "rewriter's server and run again: the answers so far are kept"
         )
-    if len(answers) >= 8 and all(a.error == "rejected" for a in answers):
+    if total >= 8 and rejected == total:
         raise EndpointError(
-            f"operator {operator.name}: the rewriter's server rejects every request; it must take "
-            "output_config with a JSON schema (vLLM 0.32 or newer, or Claude)"
+            f"operator {operator.name}: the rewriter's server rejects every request; it must take output_config "
+            "with a JSON schema (vLLM 0.32 or newer, or Claude) and prompts of this length (a longer context, or "
+            f"smaller limits in teams.{operator.team})"
         )
-    return answers

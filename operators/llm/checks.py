@@ -31,9 +31,9 @@ _NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot|\w+n[
 _TRIGRAMS_AT_LEAST = 5
 
 
-def token_count(text: str) -> int:
-    """Words; characters in scripts written without spaces."""
-    return len(token_hashes([text]).hashes)
+def distinct_tokens(text: str) -> int:
+    """Different words; characters in scripts written without spaces."""
+    return len(np.unique(token_hashes([text]).hashes))
 
 
 def normalized(text: str) -> str:

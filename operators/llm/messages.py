@@ -51,8 +51,9 @@ class Request:
         # Lone surrogates have no UTF-8 form: neither the wire nor a digest could carry them.
         for name in ("prompt", "system"):
             object.__setattr__(self, name, _sendable(getattr(self, name)))
-        shown = tuple((_sendable(asked), _sendable(said)) for asked, said in self.examples)
-        object.__setattr__(self, "examples", shown)
+        if not all(text.isascii() for shown in self.examples for text in shown):
+            shown = tuple((_sendable(asked), _sendable(said)) for asked, said in self.examples)
+            object.__setattr__(self, "examples", shown)
 
     def key(self, model: str) -> str:
         """Cache key: hex SHA-256 of everything the answer depends on. `model` identifies the weights."""
@@ -86,7 +87,7 @@ class Answer:
 
 
 def _sendable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def answer(request: Request, reply: Reply, *, cached: bool) -> Answer:

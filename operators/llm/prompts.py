@@ -19,14 +19,15 @@ _TEMPLATE = re.compile(
     r"<[|｜][^<>|｜\n]{1,40}[|｜]>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
     r"|<</?SYS>>"
-    r"|</?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|think|tool_call|tool_response|im_start|im_end)>",
+    r"|</?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|think|tool_call|tool_response|im_start|im_end)>"
+    r"|</?data-[0-9a-f]{6}>",  # and our own
     re.IGNORECASE,
 )
-_TAG = re.compile(r"</?data-[0-9a-f]{6}>", re.IGNORECASE)
 
 
 def without_template_tokens(text: str) -> str:
-    """`text` without the special tokens of chat templates, also those that appear once others are removed."""
+    """`text` without the special tokens of chat templates and without data tags, also those that appear once
+    others are removed."""
     while (shorter := _TEMPLATE.sub("", text)) != text:
         text = shorter
     return text
@@ -35,9 +36,9 @@ def without_template_tokens(text: str) -> str:
 def data_block(parts: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
     """Labelled texts, one after the other, between a pair of data tags.
 
-    The tag's name depends on a digest of everything between the tags, so text cannot close its own block: it
-    would have to contain its own hash. A line of a text that poses as one of the labels is marked as quoted.
-    Equal content gives an equal block, which keeps requests cacheable.
+    The tag's name is a digest of everything between the tags, and texts are stripped of such tags: a text can
+    neither guess the tag nor close its own block. A line of a text that poses as one of the labels is marked as
+    quoted. Equal content gives an equal block, which keeps requests cacheable.
     """
     pairs = list(parts.items() if isinstance(parts, Mapping) else parts)
     labels = "|".join(sorted({re.escape(label) for label, _ in pairs}))
@@ -55,7 +56,7 @@ def system_prompt(*parts: str) -> str:
 
 def has_tag(text: str) -> bool:
     """Whether a model repeated a data tag or a chat-template token in its answer."""
-    return bool(_TAG.search(text) or _TEMPLATE.search(text))
+    return bool(_TEMPLATE.search(text))
 
 
 def strings(*names: str) -> dict[str, object]:

@@ -52,6 +52,7 @@ class Transport:
         self.hosted = self.host == "anthropic.com" or self.host.endswith(".anthropic.com")
         # Claude answers 400 to any sampling parameter, wherever it is hosted.
         self.takes_sampling = not self.hosted and "claude" not in endpoint.model.lower()
+        self._resume = 0.0  # in the event loop's time: when the server may be asked again
 
     async def __aenter__(self) -> Self:
         import anthropic
@@ -95,6 +96,7 @@ class Transport:
     async def _attempt(self, request: Request) -> Reply | Failure:
         import anthropic
 
+        await self._pause()
         failure: Failure
         # Failures are values, not exceptions: the SDK's exceptions hold the request and so the record.
         try:
@@ -116,6 +118,8 @@ class Transport:
                 failure = Failure("rejected", fatal=f"it tells no probabilities of tokens: {NO_LABELS}")
             else:
                 return labels.read(content, request.labels) or Failure("nonsense", transient=True)
+        if failure.retry_after is not None and failure.retry_after <= LONGEST_RETRY_AFTER:
+            self._resume = max(self._resume, asyncio.get_running_loop().time() + failure.retry_after)
         return failure
 
     async def _content(self, request: Request) -> bytes:
@@ -127,6 +131,11 @@ class Transport:
             return await reply.aread()
         raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
         return await raw.http_response.aread()
+
+    async def _pause(self) -> None:
+        """Waits until the time that the server named, to whichever request: all others would only be refused."""
+        while (wait := self._resume - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(wait * _spread())
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -198,13 +207,17 @@ def _worth_another_attempt(outcome: Reply | Failure) -> bool:
 
 
 def _wait(state: RetryCallState) -> float:
-    import random
-
     outcome = _last_outcome(state)
     if isinstance(outcome, Failure) and outcome.retry_after is not None:
-        return outcome.retry_after
-    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** (state.attempt_number - 1))
-    return longest * random.uniform(0.5, 1.0)  # spreads the retries of many clients; changes no result
+        return 0.0  # `_pause` waits, for all
+    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** (state.attempt_number - 1)) * _spread() / 2
+
+
+def _spread() -> float:
+    """A factor between 1 and 2: spreads the retries of many requests, and changes no result."""
+    import random
+
+    return random.uniform(1.0, 2.0)
 
 
 def _last_outcome(state: RetryCallState) -> Any:

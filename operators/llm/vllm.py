@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from operators.data.store import default_cache
 from operators.errors import ConfigError, EndpointError
@@ -88,7 +89,7 @@ class ManagedServer:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=_environment(),
+                    env=environment(),
                     start_new_session=True,
                 )
             self._ready = False
@@ -146,26 +147,23 @@ class ManagedServer:
 
     def _command(self, weights: Path) -> list[str]:
         options = {
-            "--model": str(weights),
-            "--served-model-name": self.model,
-            "--host": "127.0.0.1",
-            "--port": str(self._port),
-            "--dtype": "bfloat16",
-            "--max-model-len": str(self.max_model_len),
-            # Without it a small model fills its answer with line breaks, which JSON allows anywhere.
-            "--structured-outputs-config": '{"backend": "xgrammar", "disable_any_whitespace": true}',
-            "--uvicorn-log-level": "warning",
+            **engine_arguments(weights, self.max_model_len),
+            "served_model_name": self.model,
+            "host": "127.0.0.1",
+            "port": self._port,
+            "uvicorn_log_level": "warning",
+            "enable_log_requests": False,
+            "disable_uvicorn_access_log": True,
         }
-        flags = ["--enforce-eager", "--no-enable-log-requests", "--disable-uvicorn-access-log"]
         # The `vllm` command looks for a distribution of that name, and the CPU build has another.
-        return [
-            str(self.python),
-            "-m",
-            "vllm.entrypoints.openai.api_server",
-            *(x for pair in options.items() for x in pair),
-            *flags,
-            "--disable-log-stats",
-        ]
+        command = [str(self.python), "-m", "vllm.entrypoints.openai.api_server"]
+        for name, value in options.items():
+            flag = name.replace("_", "-")
+            if isinstance(value, bool):
+                command.append(f"--{flag}" if value else f"--no-{flag}")
+            else:
+                command += [f"--{flag}", json.dumps(value) if isinstance(value, dict) else str(value)]
+        return command
 
     def _reserve_port(self) -> None:
         """Takes a free port and keeps it bound until the server, which sets SO_REUSEADDR too, listens on it."""
@@ -197,6 +195,19 @@ class ManagedServer:
             if errors:
                 found = f" ({errors[-1].rpartition('.')[2]})"
         return f"{found}; its log is {self.log}"
+
+
+def engine_arguments(weights: Path, max_model_len: int = MAX_MODEL_LEN) -> dict[str, Any]:
+    """How the engine is set up, by the names of vLLM's `EngineArgs`."""
+    return {
+        "model": str(weights),
+        "dtype": "bfloat16",
+        "max_model_len": max_model_len,
+        "enforce_eager": True,
+        # Without it a small model fills its answer with line breaks, which JSON allows anywhere.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "disable_log_stats": True,
+    }
 
 
 _shared: dict[tuple[str, str], ManagedServer] = {}
@@ -235,8 +246,8 @@ def _find_python(given: str | Path | None) -> Path:
     )
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without secrets and without what belongs to our own interpreter."""
+def environment() -> dict[str, str]:
+    """The environment vLLM runs in: ours, without secrets and without what belongs to our own interpreter."""
     own = {k: v for k, v in os.environ.items() if not _SECRET.search(k)}
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VLLM_LOGGING_CONFIG_PATH"):
         own.pop(name, None)

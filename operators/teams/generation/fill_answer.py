@@ -7,7 +7,11 @@ from operators.teams.generation.fill import Fill
 
 
 class FillAnswer(Fill):
-    """Writes the last empty assistant turn from the conversation before it."""
+    """Writes empty assistant turns from the conversation before them, the first one first.
+
+    All records count, whatever their quality flag: an answer is missing or it is not. The examples shown are
+    clean records, where the set has any. What fails a check leaves the turn empty and is counted by reason.
+    """
 
     name = "fill_answer"
     wanted = "answer"
@@ -16,13 +20,19 @@ class FillAnswer(Fill):
 
     @staticmethod
     def gap(record: Record) -> int | None:
-        """The last empty assistant turn, if a question precedes it."""
+        """The first empty assistant turn right after a question."""
         turns = record.messages
-        places = [i for i, m in enumerate(turns) if m.role == "assistant" and not m.content.strip()]
-        if not places or places[-1] == 0:
-            return None
-        before = turns[places[-1] - 1]
-        return places[-1] if before.role == "user" and before.content.strip() else None
+        return next(
+            (
+                i
+                for i in range(1, len(turns))
+                if turns[i].role == "assistant"
+                and not turns[i].content.strip()
+                and turns[i - 1].role == "user"
+                and turns[i - 1].content.strip()
+            ),
+            None,
+        )
 
     def context_turns(self, record: Record, turn: int) -> list[tuple[str, str]]:
         """The question, and the exchange before it where there is one."""

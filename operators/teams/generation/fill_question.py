@@ -7,7 +7,11 @@ from operators.teams.generation.fill import Fill
 
 
 class FillQuestion(Fill):
-    """Writes the first empty user turn from the assistant's turn that follows it."""
+    """Writes empty user turns from the assistant's turn that follows them, the first one first.
+
+    All records count, whatever their quality flag: a question is missing or it is not. The examples shown are
+    clean records, where the set has any. What fails a check leaves the turn empty and is counted by reason.
+    """
 
     name = "fill_question"
     wanted = "question"
@@ -16,13 +20,19 @@ class FillQuestion(Fill):
 
     @staticmethod
     def gap(record: Record) -> int | None:
-        """The first empty user turn, if an answer follows it."""
+        """The first empty user turn that an answer follows."""
         turns = record.messages
-        place = next((i for i, m in enumerate(turns) if m.role == "user" and not m.content.strip()), None)
-        if place is None or place + 1 == len(turns):
-            return None
-        following = turns[place + 1]
-        return place if following.role == "assistant" and following.content.strip() else None
+        return next(
+            (
+                i
+                for i in range(len(turns) - 1)
+                if turns[i].role == "user"
+                and not turns[i].content.strip()
+                and turns[i + 1].role == "assistant"
+                and turns[i + 1].content.strip()
+            ),
+            None,
+        )
 
     def context_turns(self, record: Record, turn: int) -> list[tuple[str, str]]:
         """The answer, and the exchange before it where there is one."""

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from operators.data.records import Message, Record
 from operators.digest import digest
-from operators.llm.ask import ask, rewriter
-from operators.llm.checks import copies, has_residue, repetitiveness, script_overlap, token_count
+from operators.llm.ask import ask_each, rewriter
+from operators.llm.checks import copies, distinct_tokens, has_residue, repetitiveness, script_overlap
 from operators.llm.messages import Answer, Request
 from operators.llm.prompts import strings, system_prompt
 from operators.strategist.space import Team
@@ -28,16 +28,22 @@ class NewPairsParams(Params):
     count: int = Field(16, ge=1, le=10_000, description="Pairs asked for; fewer are added where checks fail")
     examples: int = Field(4, ge=1, le=8, description="Records shown for each new pair, drawn anew each time")
     max_tokens: int = Field(224, ge=32, le=2048, description="Length of a pair in tokens at most")
-    min_words: int = Field(3, ge=1, le=100, description="Fewer words in question or answer are rejected")
+    min_words: int = Field(3, ge=1, le=100, description="Fewer different words in question or answer are rejected")
     duplicate_threshold: float = Field(0.7, gt=0, le=1, description="Jaccard similarity of 5-grams")
 
 
 class NewPairs(Operator[NewPairsParams]):
     """Adds pairs in the style of sampled records to sets of at most `max_rows`. Existing records are not
-    touched; new ones carry `meta["generated_by"]` and an id that depends on their text alone."""
+    touched; new ones carry `meta["generated_by"]` and an id that depends on their text alone.
+
+    The examples shown are clean records, where the set has any. A pair is dropped, and counted by reason, where it
+    does not fit the schema, repeats itself, its examples, the set or an evaluation question, or holds a piece of
+    the prompt.
+    """
 
     name = "new_pairs"
     team = Team.GENERATION
+    version = 2
     needs_llm = True
     params_type = NewPairsParams
 
@@ -52,16 +58,18 @@ class NewPairs(Operator[NewPairsParams]):
             self.count("skipped_no_examples")
             return records
         draws = [pick(pool, self.params.examples, context.seed, self.name, i) for i in range(self.params.count)]
-        answers = ask(self, context, [self._request(shown, context) for shown in draws])
+        requests = (self._request(shown, context) for shown in draws)
+        answers = ask_each(self, context, requests, len(draws))
         candidates = []
         for shown, given in zip(draws, answers, strict=True):
             if given.parsed is None:
-                continue  # counted by `ask`
+                continue  # counted by `ask_each`
             if reason := self._problem(given, shown):
                 self.count(f"rejected_{reason}")
             else:
                 candidates.append(self._record(given, shown))
-        why = overlaps(candidates, records, context.held_out, self.params.duplicate_threshold, new_questions=True)
+        questions = [c.question for c in candidates]
+        why = overlaps(candidates, records, context.held_out, self.params.duplicate_threshold, questions=questions)
         for reason in filter(None, why):
             self.count(f"rejected_{reason}")
         return [*records, *(c for c, reason in zip(candidates, why, strict=True) if reason is None)]
@@ -80,7 +88,7 @@ class NewPairs(Operator[NewPairsParams]):
         both = f"{question}\n{answer}"
         if not question or not answer:
             return "empty"
-        if min(token_count(question), token_count(answer)) < self.params.min_words:
+        if min(distinct_tokens(question), distinct_tokens(answer)) < self.params.min_words:
             return "too_short"
         if has_residue(question) or has_residue(answer):
             return "prompt_residue"

@@ -19,43 +19,42 @@ def overlaps(
     held_out: Sequence[Record],
     threshold: float,
     *,
-    new_questions: bool,
+    questions: Sequence[str],
 ) -> list[Overlap | None]:
     """Why each candidate may not enter the set: it repeats an evaluation record, or a record of the set or an
     earlier candidate; None where it may.
 
     A repeat reads the same (case, punctuation and Unicode forms aside) or has a Jaccard similarity of 5-grams
-    of at least `threshold`. With `new_questions` the candidates' questions are generated too, and a question
-    alone must not repeat one either: the same question with another answer would contradict the set.
+    of at least `threshold`. `questions` has the opening question of each candidate where it is generated, and ""
+    elsewhere. Such a question must not read like any question of the set, whatever its answer: the same question
+    with another answer would contradict the set. Nor may it nearly repeat an evaluation question.
     """
     if not candidates:
         return []
     how = Shingling(threshold=threshold)
     texts = [c.text for c in candidates]
-    leaked = _repeats(candidates, texts, held_out, how, new_questions)
-    known = _repeats(candidates, texts, existing, how, new_questions)
+    leaked = _repeats(texts, questions, held_out, how)
+    asked = [m.content for r in held_out for m in r.messages if m.role == "user"]
+    near = near_duplicates_of(questions, asked, how, least_tokens=how.ngram)
+    known = _repeats(texts, questions, existing, how)
     earlier = near_duplicates(texts, how) >= 0
     found: list[Overlap | None] = []
     seen: set[str] = set()
-    for i, candidate in enumerate(candidates):
-        key = normalized(candidate.question if new_questions else candidate.text)
+    for i, text in enumerate(texts):
+        key = normalized(questions[i] or text)
         repeated = known[i] or bool(earlier[i]) or key in seen
         seen.add(key)
-        found.append("evaluation" if leaked[i] else "duplicate" if repeated else None)
+        found.append("evaluation" if leaked[i] or near[i] else "duplicate" if repeated else None)
     return found
 
 
 def _repeats(
-    candidates: Sequence[Record],
-    texts: Sequence[str],
-    others: Sequence[Record],
-    how: Shingling,
-    by_question: bool,
+    texts: Sequence[str], questions: Sequence[str], others: Sequence[Record], how: Shingling
 ) -> list[bool]:
     whole = {normalized(r.text) for r in others}
-    questions = {normalized(r.question) for r in others} - {""} if by_question else set()
+    asked = {normalized(m.content) for r in others for m in r.messages if m.role == "user"} - {""}
     near = near_duplicates_of(texts, [r.text for r in others], how)
     return [
-        bool(near[i]) or normalized(texts[i]) in whole or normalized(c.question) in questions
-        for i, c in enumerate(candidates)
+        bool(near[i]) or normalized(text) in whole or bool(question and normalized(question) in asked)
+        for i, (text, question) in enumerate(zip(texts, questions, strict=True))
     ]

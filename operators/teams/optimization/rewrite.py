@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from operators.data.records import Record, Role
-from operators.llm.ask import ask, rewriter
+from operators.llm.ask import ask_each, rewriter
 from operators.llm.checks import has_residue, negates, normalized, quantities, repetitiveness, script_overlap
 from operators.llm.messages import Request
 from operators.llm.prompts import data_block, strings, system_prompt, token_bound
@@ -18,6 +18,7 @@ from operators.teams.base import Context, Operator, Params, to_process
 
 CRITERIA = "Criteria, the most important first: accuracy, safety, fluency, concision."
 """The order of Huang et al., "LLM-AutoDP", arXiv 2601.20375."""
+EMBEDDED_AT_A_TIME = 2048
 MAX_QUESTION_CHARACTERS = 600
 """Of the question that is shown as context of an answer."""
 
@@ -51,6 +52,7 @@ class Rewrite(Operator[RewriteParams]):
     `meta["rewritten_by"]`, so that an auditor finds every text a model has touched."""
 
     team = Team.OPTIMIZATION
+    version = 2
     needs_llm = True
     flagged_only = True
     params_type = RewriteParams
@@ -62,11 +64,12 @@ class Rewrite(Operator[RewriteParams]):
         """The records with better turns where a better one was found."""
         rewriter(self, context)
         turns = self._turns(records)
-        answers = ask(self, context, [self._request(records[t.record], t.turn, context) for t in turns])
+        requests = (self._request(records[t.record], t.turn, context) for t in turns)
+        answers = ask_each(self, context, requests, len(turns))
         passed: dict[Turn, str] = {}
         for turn, given in zip(turns, answers, strict=True):
             if given.parsed is None:
-                continue  # counted by `ask`
+                continue  # counted by `ask_each`
             before = records[turn.record].messages[turn.turn].content
             after = given.parsed[self.label].strip()
             if normalized(after) == normalized(before):
@@ -136,10 +139,15 @@ class Rewrite(Operator[RewriteParams]):
             return {}
         from operators.embedding import embed
 
-        before = [records[t.record].messages[t.turn].content for t in passed]
-        vectors = embed([*before, *passed.values()], context.embedder, progress=context.progress)
-        cosine = (vectors[: len(before)] * vectors[len(before) :]).sum(axis=1)
-        kept = {t: s for (t, s), c in zip(passed.items(), cosine, strict=True) if c >= self.params.min_similarity}
+        kept: dict[Turn, str] = {}
+        pairs = list(passed.items())
+        for start in range(0, len(pairs), EMBEDDED_AT_A_TIME):
+            part = pairs[start : start + EMBEDDED_AT_A_TIME]
+            before = [records[t.record].messages[t.turn].content for t, _ in part]
+            vectors = embed([*before, *(text for _, text in part)], context.embedder)
+            cosine = (vectors[: len(part)] * vectors[len(part) :]).sum(axis=1)
+            kept |= {t: s for (t, s), c in zip(part, cosine, strict=True) if c >= self.params.min_similarity}
+            context.progress(f"{self.name}: similarity", start + len(part), len(pairs))
         if len(passed) > len(kept):
             self.count("rejected_similarity", len(passed) - len(kept))
         return kept

@@ -6,7 +6,11 @@ from operators.teams.optimization.rewrite import Rewrite
 
 
 class RewriteAnswer(Rewrite):
-    """Rewrites the assistant's turns of flagged records: the same facts in better words."""
+    """Rewrites the assistant's turns of flagged records: the same facts in better words.
+
+    Every assistant turn of a conversation counts. A rewrite that fails a check (length, numbers, negation,
+    meaning, script, repetition, pieces of the prompt) leaves the original in place and is counted by reason.
+    """
 
     name = "rewrite_answer"
     role = "assistant"

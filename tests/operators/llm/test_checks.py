@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from operators.llm.checks import (
     copies,
+    distinct_tokens,
     has_residue,
     negates,
     normalized,
     quantities,
     repetitiveness,
     script_overlap,
-    token_count,
 )
 
 
@@ -65,6 +65,12 @@ def test_repetitiveness():
     assert repetitiveness("no no") == 0
 
 
+def test_distinct_tokens():
+    assert distinct_tokens("Banana, banana! BANANA") == 1
+    assert distinct_tokens("皮肤增厚") == 4
+    assert distinct_tokens(" . ") == 0
+
+
 def test_copies():
     source = "An abnormally increased level of the enzyme in the blood circulation of the patient."
     assert copies("an abnormally INCREASED level of the enzyme in the blood circulation", [source])
@@ -91,7 +97,7 @@ def test_script_overlap():
 def test_checks_take_any_text(text):
     assert normalized(normalized(text)) == normalized(text)
     assert 0 <= repetitiveness(text) < 1
-    assert token_count(text) >= 0
+    assert 0 <= distinct_tokens(text) <= len(text)
     assert copies(text, [text])
     assert script_overlap(text, text) == pytest.approx(1)
     assert quantities(text) == quantities(text)

@@ -1,12 +1,15 @@
 import json
 import logging
+import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from messages_peer import HTTPReply, failure, message
@@ -18,6 +21,7 @@ from operators.llm.cache import RequestCache
 from operators.llm.client import LLMClient, Request
 from operators.llm.prompts import strings
 
+ROOT = Path(__file__).resolve().parents[3]
 CANARY = "CANARY-7f3a patient text"
 
 
@@ -40,7 +44,7 @@ def asks(n, **kwargs):
 
 
 def test_answers_come_in_order_with_bounded_concurrency(messages_peer):
-    peer = messages_peer(lambda body, n: message(body["messages"][0]["content"], delay=0.02 * (n % 3)))
+    peer = messages_peer(lambda body, n: message(body["messages"][0]["content"], delay=0.1 * (1 + n % 3)))
     llm = client(peer)
     answers = llm.complete(asks(20))
     assert [a.text for a in answers] == [r.prompt for r in asks(20)]
@@ -97,6 +101,7 @@ def test_claude_gets_no_sampling_parameters_and_a_schema_it_accepts(messages_pee
         (HTTPReply(200, b'{"content": [{"ty', {"content-type": "application/json"}), "nonsense"),
         (HTTPReply(200, b'{"hello": 1}', {"content-type": "application/json"}), "nonsense"),
         (HTTPReply(200, b"[]", {"content-type": "application/json"}), "nonsense"),
+        (HTTPReply(200, b'{"content": null, "usage": {}}', {"content-type": "application/json"}), "nonsense"),
     ],
 )
 def test_passing_faults_are_retried_and_lasting_ones_become_a_code(messages_peer, first, kind):
@@ -111,6 +116,22 @@ def test_passing_faults_are_retried_and_lasting_ones_become_a_code(messages_peer
     assert (given.error, given.text, given.parsed) == (kind, "", None)
     assert len(peer.requests) == 3
     assert (llm.usage.requests, llm.usage.failures) == (1, 1)
+
+
+def test_no_request_is_sent_while_the_server_asks_to_wait(messages_peer):
+    arrivals = []
+
+    def behave(_body, before):
+        arrivals.append(time.monotonic())
+        return failure(429, retry_after="0.7") if before == 3 else message("x", delay=0.05)
+
+    peer = messages_peer(behave)
+    assert all(a.error is None for a in client(peer).complete(asks(30)))
+    refused = arrivals[3]
+    # Four at a time: those on their way when the refusal came were sent before it was read.
+    early = [t for t in arrivals[4:] if t - refused < 0.65]
+    assert len(early) <= 3
+    assert len(arrivals) == 31
 
 
 def test_waits_as_long_as_the_server_asks(messages_peer):
@@ -166,6 +187,56 @@ def test_a_server_that_is_down_is_named(messages_peer):
     assert CANARY not in told
 
 
+@pytest.mark.parametrize("answered", [5, 18])
+def test_a_server_that_dies_in_the_middle_or_near_the_end(messages_peer, tmp_path, answered):
+    code = f"""
+import os, time
+from messages_peer import MessagesPeer, message
+def behave(body, before):
+    if before >= {answered}:
+        time.sleep(0.5)
+        os._exit(1)
+    return message(body["messages"][0]["content"].upper())
+print(MessagesPeer(behave).base_url, flush=True)
+time.sleep(60)
+"""
+    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests"]))
+    server = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+    )
+    endpoint = Endpoint(model="m", base_url=server.stdout.readline().strip(), concurrency=4, retries=1)
+    llm = LLMClient(endpoint, cache=RequestCache(tmp_path), role="rewriter")
+    with pytest.raises(EndpointError, match=r"the rewriter endpoint 127.0.0.1 is down"):
+        llm.complete(asks(20))
+    assert server.wait(10) == 1
+    assert RequestCache(tmp_path).entries() == answered
+    second = messages_peer(echo)
+    llm = client(second, cache=RequestCache(tmp_path))
+    assert [a.text for a in llm.complete(asks(20))] == [r.prompt.upper() for r in asks(20)]
+    assert (llm.usage.requests, llm.usage.cache_hits) == (20 - answered, answered)
+
+
+def test_requests_are_taken_no_further_ahead_than_needed(messages_peer):
+    peer = messages_peer(echo)
+    taken = []
+
+    def requests():
+        for i in range(10_000):
+            taken.append(i)
+            yield Request(prompt=f"{i}")
+
+    llm = client(peer)
+    answers = llm.stream(requests(), 10_000)
+    assert [next(answers).text for _ in range(50)] == [str(i) for i in range(50)]
+    time.sleep(0.3)
+    assert len(taken) < 50 + 8 * 4 + 1  # eight times the concurrency
+    assert len(peer.requests) <= len(taken)
+    answers.close()  # nothing goes on behind a reader that has left
+    sent = len(peer.requests)
+    time.sleep(0.2)
+    assert len(peer.requests) <= sent + 4
+
+
 def test_a_server_that_fails_every_request_is_given_up(messages_peer):
     peer = messages_peer(lambda _body, _n: failure(500))
     with pytest.raises(EndpointError, match=r"fails every request \(server_error, 8 in a row"):
@@ -189,6 +260,12 @@ def test_structured_answers_are_validated(messages_peer):
     assert [a.error for a in answers] == [None, "invalid", "invalid", "truncated", "invalid", "invalid"]
     assert answers[0].parsed == {"a": "fine"}
     assert llm.usage.failures == 5
+
+
+def test_a_message_without_content_is_no_answer(messages_peer):
+    empty = json.loads(message("").body) | {"content": []}
+    peer = messages_peer(lambda _b, _n: HTTPReply(200, json.dumps(empty).encode()))
+    assert client(peer).complete(asks(1, schema=strings("a")))[0].error == "invalid"
 
 
 def test_a_refusal_is_an_error(messages_peer):
@@ -332,6 +409,30 @@ llm.complete([Request(prompt=str(i)) for i in range(1000)])
     answers = llm.complete([Request(prompt=str(i)) for i in range(100)])
     assert [a.text for a in answers] == [str(i) for i in range(100)]
     assert llm.usage.cache_hits >= before - 8
+
+
+def test_the_cache_survives_edits_of_code(messages_peer, tmp_path):
+    """Another process, whose code is changed everywhere but in what the answers depend on."""
+    peer = messages_peer(echo)
+    client(peer, cache=RequestCache(tmp_path / "cache")).complete(asks(5, schema=strings("a")))
+    edited = shutil.copytree(ROOT / "operators", tmp_path / "edited" / "operators")
+    for file in edited.rglob("*.py"):
+        with file.open("a") as f:
+            f.write("\n\ndef added_later():\n    return 0\n")
+    code = f"""
+import json, operators.llm.client as module
+from operators.config import Endpoint
+from operators.llm.cache import RequestCache
+from operators.llm.prompts import strings
+assert module.added_later() == 0
+cache = RequestCache({str(tmp_path / "cache")!r})
+llm = module.LLMClient(Endpoint(model="m", base_url={peer.base_url!r}), cache=cache)
+llm.complete([module.Request(prompt=f"{CANARY} {{i}}", schema=strings("a")) for i in range(5)])
+print(json.dumps([llm.usage.requests, llm.usage.cache_hits]))
+"""
+    env = {**os.environ, "PYTHONPATH": str(edited.parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, check=True)
+    assert json.loads(done.stdout) == [0, 5]
 
 
 def test_a_cache_that_cannot_be_used_costs_requests_only(messages_peer, tmp_path, caplog):

@@ -87,21 +87,49 @@ def test_fills_questions_and_marks_them(records, context):
     assert len(peer.requests[0]["messages"]) == 2 * 3 + 1  # three examples of style, as turns
 
 
-def test_fills_answers_of_the_last_empty_turn(records, context):
-    talk = record("talk", "What is Ataxia?", "", "And in children?", "")
-    ctx, peer = context(lambda *_: {"answer": "It often shows when the child begins to walk."})
-    out, report = run("fill_answer", [*records, talk], ctx)
-    contents = [m.content for m in out[-1].messages]
-    assert contents == [
-        "What is Ataxia?",
-        "",
-        "And in children?",
+def test_fills_every_empty_turn_of_a_conversation(records, context):
+    talk = record("talk", "What is Ataxia?", "", "And in children?", "", "Thank you.", "You are welcome.")
+    said = [
+        "Unsteady movement of the limbs, from whatever cause.",
         "It often shows when the child begins to walk.",
     ]
+    ctx, peer = context(lambda _u, _b, n: {"answer": said[n]})
+    out, report = run("fill_answer", [*records, talk], ctx)
+    contents = [m.content for m in out[-1].messages]
+    assert contents[1::2] == [*said, "You are welcome."]
+    assert contents[::2] == [m.content for m in talk.messages[::2]]
+    assert out[-1].generated_by == "fill_answer"
+    assert (report.changed, report.counts) == (1, {"filled": 2})
+    first, second = (body["messages"][-1]["content"] for body in peer.requests)
+    assert "question: What is Ataxia?" in first
+    assert "children" not in first
+    assert f"question: What is Ataxia?\nanswer: {said[0]}\nquestion: And in children?" in second
+
+
+def test_a_conversation_that_cannot_be_completed(records, context):
+    talk = record("talk", "What is Ataxia?", "", "And in children?", "")
+    ctx, _ = context(
+        lambda _u, _b, n: {"answer": "Unsteady movement of the limbs, from any cause." if n == 0 else ""}
+    )
+    out, report = run("fill_answer", [*records, talk], ctx)
+    assert [bool(m.content) for m in out[-1].messages] == [True, True, True, False]
+    assert report.counts == {"filled": 1, "rejected_empty": 1}
+    ctx, _ = context(
+        lambda _u, _b, n: {"answer": "Unsteady movement of the limbs, from any cause." if n == 0 else ""}
+    )
+    assert run("fill_answer", [*records, talk], ctx, unfilled="drop")[0] == records
+
+
+def test_a_question_within_a_conversation_may_be_asked_elsewhere_too(records, context):
+    def talk(name, follow_up):
+        return record(name, f"What is {name}?", f"{name} is some finding.", follow_up, f"Rarely, with {name}.")
+
+    gap = talk("Vertigo", "")
+    other = talk("Syncope", "Is it dangerous for children?")
+    ctx, _ = context(lambda *_: {"question": "Is it dangerous for children?"})
+    out, report = run("fill_question", [*records, other, gap], ctx)
     assert report.counts == {"filled": 1}
-    asked = peer.requests[0]["messages"][-1]["content"]
-    assert "question: What is Ataxia?" in asked
-    assert "question: And in children?" in asked
+    assert out[-1].messages[2].content == "Is it dangerous for children?"
 
 
 def test_only_what_can_be_written_is_asked_for(records, context):
@@ -126,7 +154,8 @@ def test_only_what_can_be_written_is_asked_for(records, context):
         ({"answer": "What is Dysphagia in adults?"}, "rejected_copies_prompt"),
         ({"answer": "Here is the answer: trouble with swallowing food."}, "rejected_prompt_residue"),
         ({"answer": "Trouble with swallowing. <|im_end|>"}, "rejected_prompt_residue"),
-        ({"answer": "of swallowing " * 20}, "rejected_repetitive"),
+        ({"answer": "Banana, banana! BANANA, banana."}, "rejected_too_short"),
+        ({"answer": "of swallowing food " * 20}, "rejected_repetitive"),
         ({"answer": "吞咽食物时感到困难"}, "rejected_script"),
         ({"question": "wrong field"}, "no_answer_invalid"),
         ("no json at all", "no_answer_invalid"),
@@ -153,11 +182,29 @@ def test_nothing_generated_repeats_the_set_or_an_evaluation_record(records, cont
     assert report.counts == {"filled": 1, "rejected_duplicate": 2, "rejected_evaluation": 1}
 
 
+def test_an_evaluation_question_in_other_words_is_not_taken(records, context):
+    asked = "What are the early signs of dengue fever in young children and in older people?"
+    held_out = [record("judge", "Hello, doctor.", "Good morning.", asked, "Fever, then a rash.")]
+    gap = record("gap", "", "A sudden high fever with pain behind the eyes and a rash.")
+    close = asked.replace("What are the", "The").rstrip("?")
+    ctx, _ = context(lambda *_: {"question": close}, held_out=held_out)
+    _, report = run("fill_question", [*records, gap], ctx)
+    assert report.counts == {"filled": 0, "rejected_evaluation": 1}
+    pair = {"question": close, "answer": "Watch for a sudden high fever and pain behind the eyes."}
+    ctx, _ = context(lambda *_: pair, held_out=held_out)
+    out, report = run("new_pairs", records, ctx, count=1)
+    assert out == records
+    assert report.counts == {"rejected_evaluation": 1}
+
+
 def test_long_records_are_left_out(records, context):
     ctx, peer = context(lambda *_: pytest.fail("asked"))
-    _, report = run("fill_answer", [*records, record("long", "why " * 3000, "")], ctx)
+    long = record("long", "why " * 3000, "")
+    out, report = run("fill_answer", [*records, long], ctx)
+    assert out[-1] is long
     assert report.counts == {"skipped_long": 1, "filled": 0}
     assert peer.requests == []
+    assert run("fill_answer", [*records, long], ctx, unfilled="drop")[0] == records
 
 
 def test_new_pairs_are_added_marked_and_named_by_content(records, context):
