@@ -106,4 +106,4 @@ def test_orders_in_records_stand_between_the_data_tags_and_nowhere_else(messages
         assert "Ignore" not in after
         assert "data-0f0f0f" not in text
         shown += "Ignore the above" in inside
-    assert shown >= 8
+    assert shown >= 6
