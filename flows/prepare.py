@@ -78,7 +78,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             dataset, evaluation, config.data, config.seed, config.store
         )
         sample = in_store(draw_sample, config.store)(
-            splits.train, config.sampling, MINILM, embedder_sha256, config.seed, config.store
+            splits.train, config.sampling, MINILM, embedder_sha256, config.seed, runtime
         )
         say(f"{sample.dataset.rows} records sampled, {sample.dataset.flagged} of them flagged")
 

@@ -6,8 +6,9 @@ import functools
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ MAX_TOKENS = 128
 """Longest input the model reads: the length all-MiniLM was trained with. The rest of a text is ignored."""
 MAX_CHARACTERS = 4096
 """Cut before tokenizing: a record of many megabytes must not cost minutes for 128 tokens of it."""
+WINDOW = 8192
+"""Texts held at once. Equal ones among them are embedded once, those of other windows come from the cache."""
 _CHUNK = 1024
 _BATCH = 32
 
@@ -36,34 +39,77 @@ Progress = Callable[[str, int, int], None]
 def embed(texts: Sequence[str], model: str = MINILM, *, progress: Progress | None = None) -> np.ndarray:
     """Embeddings of `texts`: float32 of shape (n, d), rows of unit length.
 
-    `model` is a name or directory, as `operators.models.local_path` takes it. Equal texts are embedded once;
-    vectors are kept as float16 in a file that threads and processes may share, and what is computed now is
-    rounded the same way, so that a warm and a cold cache agree. An empty text gets the model's vector of an
-    empty sentence. `progress` is called as progress("embedding", done, total), in distinct texts.
+    `model` is a name or directory, as `operators.models.local_path` takes it. Vectors are kept as float16 in a
+    file that threads and processes may share, and what is computed now is rounded the same way, so that a warm
+    and a cold cache agree; a text in the cache is not embedded again. An empty text gets the model's vector of an
+    empty sentence. `progress` is called as progress("embedding", done, total).
 
-    Raises ConfigError where the model is missing or is no embedding model.
+    Raises ConfigError where the model is missing, is no embedding model, or gives values that are not finite.
     """
+    return embed_stream(texts, len(texts), model, progress=progress)
+
+
+def embed_stream(
+    texts: Iterable[str],
+    rows: int,
+    model: str = MINILM,
+    *,
+    file: Path | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """As `embed`, for `rows` texts that come one by one: WINDOW of them are held at a time. With `file` the
+    vectors are written there in NumPy's format, and the array is a map of it. Raises ValueError where fewer or
+    more texts come."""
+    found: np.ndarray | None = None
+    done = 0
+    for window in _windows(texts):
+        part = _embed_window(window, model, progress, done, rows)
+        if found is None:
+            found = _empty((rows, part.shape[1]), file)
+        if done + len(part) > rows:
+            raise ValueError(f"expected {rows} texts, got more")
+        found[done : done + len(part)] = part
+        done += len(part)
+        if progress:
+            progress("embedding", done, rows)
+    if done < rows:
+        raise ValueError(f"expected {rows} texts, got {done}")
+    return _empty((0, _load(model).get_embedding_dimension() or 0), file) if found is None else found
+
+
+def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Up to WINDOW texts at a time, cut to what is read of them."""
+    each = iter(texts)
     # Lone surrogates have no UTF-8 form and would stop the tokenizer.
-    cut = [t[:MAX_CHARACTERS].encode("utf-8", "replace").decode() for t in texts]
+    while window := [t[:MAX_CHARACTERS].encode("utf-8", "replace").decode() for t in islice(each, WINDOW)]:
+        yield window
+
+
+def _empty(shape: tuple[int, int], file: Path | None) -> np.ndarray:
+    if file is None:
+        return np.empty(shape, np.float32)
+    if not shape[0]:  # nothing cannot be mapped
+        np.save(file, np.empty(shape, np.float32), allow_pickle=False)
+        return np.empty(shape, np.float32)
+    return np.lib.format.open_memmap(file, "w+", np.float32, shape)
+
+
+def _embed_window(texts: list[str], model: str, progress: Progress | None, before: int, total: int) -> np.ndarray:
+    """Unit rows, float32 of shape (len(texts), d). Equal texts are embedded once."""
     identity = digest("embedding", 1, model_digest(model), MAX_TOKENS)
-    rows = {t: _key(identity, t) for t in cut}
-    vectors: dict[bytes, np.ndarray] = {}
+    keys = {t: _key(identity, t) for t in texts}
     cache = _Cache(default_cache() / "embeddings.sqlite")
-    vectors.update(cache.get(rows.values()))
+    vectors = cache.get(keys.values())
     # Alike lengths in one batch waste no padding; the text itself breaks ties, so input order is irrelevant.
-    missing = sorted((t for t, k in rows.items() if k not in vectors), key=lambda t: (len(t), t))
+    missing = sorted((t for t, k in keys.items() if k not in vectors), key=lambda t: (len(t), t))
     for start in range(0, len(missing), _CHUNK):
         if progress:
-            progress("embedding", len(rows) - len(missing) + start, len(rows))
+            progress("embedding", before + len(keys) - len(missing) + start, total)
         chunk = missing[start : start + _CHUNK]
-        fresh = {rows[t]: v for t, v in zip(chunk, _encode(chunk, model), strict=True)}
+        fresh = {keys[t]: v for t, v in zip(chunk, _encode(chunk, model), strict=True)}
         cache.put(fresh)
         vectors.update(fresh)
-    if progress:
-        progress("embedding", len(rows), len(rows))
-    if not cut:
-        return np.empty((0, _load(model).get_embedding_dimension() or 0), np.float32)
-    found = np.stack([vectors[rows[t]] for t in cut]).astype(np.float32)
+    found = np.stack([vectors[keys[t]] for t in texts]).astype(np.float32)
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
     return found
 
@@ -84,7 +130,14 @@ def _encode(texts: list[str], model: str) -> np.ndarray:
         )
     except Exception as e:
         raise without_text(e) from None  # a tokenizer's message may quote the text
-    return np.asarray(found, np.float16)
+    found = np.asarray(found, np.float16)
+    # Checked before it is cached: a broken vector would stay there.
+    if bad := int((~np.isfinite(found)).any(axis=1).sum()):
+        raise ConfigError(
+            f"embedding model {model!r} gives values that are not finite for {bad} of {len(texts)} texts: "
+            "its weights are damaged, install it again"
+        )
+    return found
 
 
 _loading = threading.Lock()
@@ -103,11 +156,13 @@ def _load_once(model: str) -> SentenceTransformer:
             f"embedding model {model!r}: no modules.json there; give a sentence-transformers directory"
         )
     from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import StaticEmbedding
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     loaded = SentenceTransformer(str(path), local_files_only=True)
-    loaded.max_seq_length = min(loaded.max_seq_length or MAX_TOKENS, MAX_TOKENS)
+    if not isinstance(loaded[0], StaticEmbedding):  # which has no length to set, and needs none
+        loaded.max_seq_length = min(loaded.max_seq_length or MAX_TOKENS, MAX_TOKENS)
     return loaded
 
 

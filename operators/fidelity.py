@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from operators.picture import Picture, picture
 from operators.sampling import check_finite, pairwise_distances
 
-EXACT_ROWS = 10_000
+EXACT_ROWS = 5_000
 """Above this, all pairs are too many: distances are averaged over random directions, and the uniform reference
 is its expectation instead of a simulated median."""
+LENGTH_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _CHUNK = 2048
 _DIRECTIONS = 128
 _FEATURES = 1024
@@ -36,6 +38,10 @@ class Fidelity(BaseModel):
     flagged_share_sampled: float
     length_distance: float
     """Kolmogorov-Smirnov statistic of the text lengths, in [0, 1]."""
+    length_quantiles: list[float]
+    """Lengths at LENGTH_LEVELS of the whole set, in the unit that was given."""
+    length_quantiles_sampled: list[float]
+    picture: Picture
     warning: str | None
 
     @property
@@ -84,6 +90,9 @@ def fidelity(
         flagged_share=float(low.mean()),
         flagged_share_sampled=float(low[chosen].mean()),
         length_distance=float(ks_2samp(long, long[chosen]).statistic),
+        length_quantiles=np.quantile(long, LENGTH_LEVELS).tolist(),
+        length_quantiles_sampled=np.quantile(long[chosen], LENGTH_LEVELS).tolist(),
+        picture=picture(embeddings, chosen, seed=seed),
         warning=_warning(total, low, chosen, measured, by_chance),
     )
 

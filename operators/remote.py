@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from operators.config import Targeting, Training
+from operators.config import Sampling, Targeting, Training
 from operators.data.store import BlobRef, DatasetRef, Store
+from operators.fidelity import Fidelity
 from operators.training.lora import FineTune
 
 Progress = Callable[[str, int, int], None]
 
 
 def embed_dataset(dataset: DatasetRef, model: str, store_root: str, *, progress: Progress) -> BlobRef:
-    """Embeds every record's text; stores a float32 array (rows, dimensions) in NumPy's format."""
-    import numpy as np
-
-    from operators.embedding import embed
+    """Embeds every record's text; stores a float32 array (rows, dimensions) in NumPy's format. Records and
+    vectors pass through: neither is held as a whole."""
+    from operators.embedding import embed_stream
 
     store = Store(store_root)
-    vectors = embed([r.text for r in store.get_records(dataset)], model, progress=progress)
-    buffer = io.BytesIO()
-    np.save(buffer, vectors, allow_pickle=False)
-    return store.put_bytes(buffer.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "vectors.npy"
+        texts = (r.text for r in store.iter_records(dataset))
+        embed_stream(texts, dataset.rows, model, file=file, progress=progress)
+        return store.put_file(file)
+
+
+def sample_dataset(
+    train: DatasetRef, settings: Sampling, embedder: str, seed: int, store_root: str, *, progress: Progress
+) -> tuple[DatasetRef, Fidelity]:
+    """Stores a sample of the records, and measures how well it stands for them. Holds their vectors, but only
+    the sampled ones of the records themselves."""
+    from operators.embedding import embed_stream
+    from operators.fidelity import fidelity
+    from operators.sampling import sample
+
+    store = Store(store_root)
+    flags: list[bool | None] = []
+    lengths: list[int] = []
+
+    def texts() -> Iterator[str]:
+        for record in store.iter_records(train):
+            flags.append(record.flagged)
+            lengths.append(len(record.text))
+            yield record.text
+
+    vectors = embed_stream(texts(), train.rows, embedder, progress=progress)  # in the cache since the embed task
+    chosen = sample(
+        vectors, flags, fraction=settings.fraction, minimum=settings.minimum, method=settings.method, seed=seed
+    )
+    picked = set(chosen.tolist())
+    dataset = store.put_records(r for i, r in enumerate(store.iter_records(train)) if i in picked)
+    return dataset, fidelity(vectors, flags, lengths, chosen, seed=seed)
 
 
 def flag_dataset(
@@ -43,7 +73,8 @@ def flag_dataset(
 
     store = Store(store_root)
     records = store.get_records(dataset)
-    vectors = np.load(io.BytesIO(store.get_bytes(embeddings.sha256)), allow_pickle=False)
+    with store.open(embeddings.sha256) as file:
+        vectors = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[arg-type]  # it only reads
     labels = labels_of(records, settings.label_column) if settings.label_column else None
     result = flag_records(
         records,

@@ -53,7 +53,7 @@ def publish(
         output.write(f"adapter/{file.relative_to(folder).as_posix()}", file.read_bytes())
     transcript = [json.loads(p.model_dump_json()) for p in proposals]
     output.write("transcript.json", json.dumps(transcript, indent=1, ensure_ascii=False))
-    output.write("report.html", render(result, fidelity=fidelity.model_dump(mode="json"), recipe=recipe))
+    output.write("report.html", render(result, fidelity=fidelity, recipe=recipe))
     output.write("search.json", result.model_dump_json(indent=1))
 
     create_markdown_artifact(

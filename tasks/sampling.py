@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from operators import jobs, remote
 from operators.config import Data, Sampling
 from operators.data.splits import split
 from operators.data.store import DatasetRef, Store
 from operators.fidelity import Fidelity
 from tasks.durable import durable
+from tasks.progress import shown
+from tasks.runtime import Runtime
 
 
 class SplitRefs(BaseModel):
@@ -64,7 +67,8 @@ def split_questions(
 
 @durable(
     "sample",
-    content=lambda train, settings, embedder, embedder_sha256, seed, store: [  # noqa: ARG005
+    version="2",
+    content=lambda train, settings, embedder, embedder_sha256, seed, runtime: [  # noqa: ARG005
         train.sha256,
         settings,
         embedder_sha256,
@@ -77,21 +81,19 @@ def draw_sample(
     embedder: str,
     embedder_sha256: str,  # noqa: ARG001 - for the key
     seed: int,
-    store: str,
+    runtime: Runtime,
 ) -> Sample:
-    """A share of the training records with the same embedding distribution and the same share of flags."""
-    from operators.embedding import embed
-    from operators.fidelity import fidelity
-    from operators.sampling import sample
-
-    place = Store(store)
-    records = place.get_records(train)
-    vectors = embed([r.text for r in records], embedder)  # in the cache since the embed task
-    flags = [r.flagged for r in records]
-    chosen = sample(
-        vectors, flags, fraction=settings.fraction, minimum=settings.minimum, method=settings.method, seed=seed
-    )
-    return Sample(
-        dataset=place.put_records(records[i] for i in chosen),
-        fidelity=fidelity(vectors, flags, [len(r.text) for r in records], chosen, seed=seed),
-    )
+    """A share of the training records with the same embedding distribution and the same share of flags, drawn
+    on a Ray worker."""
+    with shown() as progress:
+        dataset, fidelity = jobs.run(
+            remote.sample_dataset,
+            train,
+            settings,
+            embedder,
+            seed,
+            runtime.store,
+            cluster=runtime.cluster,
+            progress=progress,
+        )
+    return Sample(dataset=dataset, fidelity=fidelity)

@@ -7,19 +7,26 @@ the store is moved or reached from another machine. References hold digests and 
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import os
+import shutil
 import tarfile
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
 from operators.data.records import Record, training_digest
 from operators.digest import sha256_bytes
 from operators.errors import DataError
+
+_PART = 1 << 20
+"""Bytes of a large object held at once."""
 
 
 class DatasetRef(BaseModel):
@@ -39,6 +46,30 @@ class BlobRef(BaseModel):
     model_config = ConfigDict(frozen=True)
     sha256: str
     size: int
+
+
+class HashedFile:
+    """A file opened for reading that keeps the SHA-256 of what was read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, all that are left where it is negative."""
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._file:
+            self._hash.update(line)
+            yield line
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes read so far."""
+        return self._hash.hexdigest()
 
 
 class Store:
@@ -79,18 +110,59 @@ class Store:
             self.fs.pipe_file(target, data)  # one PUT: object stores show an object only when complete
         return ref
 
+    def put_file(self, file: Path) -> BlobRef:
+        """Stores a local file's bytes without holding them in memory."""
+        with file.open("rb") as f:
+            sha256 = hashlib.file_digest(f, "sha256").hexdigest()
+        ref = BlobRef(sha256=sha256, size=file.stat().st_size)
+        target = self.path(sha256)
+        if self.fs.exists(target):
+            return ref
+        if self.is_local:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(f"{target}.{uuid.uuid4().hex}.part")
+            with file.open("rb") as source, partial.open("wb") as f:
+                shutil.copyfileobj(source, f, _PART)
+                f.flush()
+                os.fsync(f.fileno())
+            partial.replace(target)
+        else:
+            self.fs.put_file(str(file), target)
+        return ref
+
     def get_bytes(self, sha256: str) -> bytes:
         """The object's bytes. Raises DataError where it is missing or damaged."""
         try:
             data = bytes(self.fs.cat_file(self.path(sha256)))
         except FileNotFoundError:
-            raise DataError(
-                f"object {sha256[:12]} is not in the store {self.root}: it was removed, or belongs to another "
-                "store; delete the store's results/ folder to compute it again"
-            ) from None
+            raise self._missing(sha256) from None
         if sha256_bytes(data) != sha256:
-            raise DataError(f"object {sha256[:12]} in the store {self.root} is damaged: delete it and run again")
+            raise self._damaged(sha256)
         return data
+
+    @contextmanager
+    def open(self, sha256: str) -> Iterator[HashedFile]:
+        """The object as a file that is read once, from its start. Raises DataError where it is missing, and at
+        the end of the block where it is damaged: give nothing made from it away before."""
+        try:
+            with self.fs.open(self.path(sha256), "rb") as f:
+                file = HashedFile(f)
+                yield file
+                while file.read(_PART):
+                    pass
+        except FileNotFoundError:
+            raise self._missing(sha256) from None
+        if file.sha256 != sha256:
+            raise self._damaged(sha256)
+
+    def _missing(self, sha256: str) -> DataError:
+        return DataError(
+            f"object {sha256[:12]} is not in the store {self.root}: it was removed, or belongs to another "
+            "store; delete the store's results/ folder to compute it again"
+        )
+
+    def _damaged(self, sha256: str) -> DataError:
+        return DataError(f"object {sha256[:12]} in the store {self.root} is damaged: delete it and run again")
 
     def put_records(self, records: Iterable[Record]) -> DatasetRef:
         """Stores records as JSON lines."""
@@ -106,6 +178,16 @@ class Store:
     def get_records(self, ref: DatasetRef) -> list[Record]:
         """The records in the order they were stored."""
         return [Record.from_json(line) for line in self.get_bytes(ref.sha256).splitlines()]
+
+    def iter_records(self, ref: DatasetRef) -> Iterator[Record]:
+        """As `get_records`, one record at a time; DataError for a damaged object comes after the last."""
+        with self.open(ref.sha256) as lines:
+            for line in lines:
+                try:
+                    record = Record.from_json(line)
+                except (ValueError, KeyError):
+                    raise self._damaged(ref.sha256) from None
+                yield record
 
     def put_directory(self, folder: Path) -> BlobRef:
         """Packs a directory's files (uncompressed tar with fixed metadata: equal files give equal bytes)."""

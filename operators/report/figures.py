@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from operators.picture import Picture
 from operators.report.tables import duration, interval, percent, signed
 from operators.results import Trial
 from operators.strategist.space import Strategy, label
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 BETTER, WORSE, UNSURE, WINNER = "#0a8f6c", "#d1622b", "#8a919c", "#2f7de1"
 ROW_COLOURS = {"unchanged": "#9aa1ab", "changed": "#2f7de1", "added": "#0a8f6c", "dropped": "#d1622b"}
 """What can happen to a row, in the order the bars are stacked."""
+POINT_COLOURS = {"whole set": "#9aa1ab", "sample": "#2f7de1"}
 ROW = 44
 """Height of one row in pixels: a line of label above a mark, so that long labels need no margin on a phone."""
 
@@ -129,6 +131,33 @@ def rows_figure(reports: Sequence[OperatorReport]) -> go.Figure:
     figure.update_yaxes(range=[len(reports) - 0.55, -0.75], visible=False)
     figure.update_layout(barmode="stack")
     return _finish(figure, len(reports))
+
+
+def sample_figure(points: Picture) -> go.Figure:
+    """The sample's points over those of the whole set. One unit is as long on both axes."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for (name, colour), of in zip(POINT_COLOURS.items(), (points.whole, points.sample), strict=True):
+        figure.add_trace(
+            go.Scatter(
+                name=name,
+                x=[x for x, _ in of],
+                y=[y for _, y in of],
+                mode="markers",
+                marker={"color": colour, "size": 5, "opacity": 0.5 if name == "whole set" else 0.9},
+                hoverinfo="skip",
+            )
+        )
+    for axis, share, update in zip(
+        ("first", "second"), points.variance, (figure.update_xaxes, figure.update_yaxes), strict=True
+    ):
+        title = f"{axis} principal component ({percent(share)} of the variance)"
+        update(title={"text": title, "font": {"size": 13}}, zeroline=False)
+    figure.update_yaxes(scaleanchor="x", automargin=True)
+    _finish(figure, 1)
+    figure.update_layout(height=420)
+    return figure
 
 
 def _row_label(y: int, text: str, *, right: bool = False) -> dict[str, Any]:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from operators.report.figures import ROW_COLOURS, rows_figure, scores_figure, seconds_figure
-from operators.report.tables import duration, interval, percent, ranked, signed
+from operators.fidelity import Fidelity
+from operators.report.figures import (
+    POINT_COLOURS,
+    ROW_COLOURS,
+    rows_figure,
+    sample_figure,
+    scores_figure,
+    seconds_figure,
+)
+from operators.report.tables import duration, fidelity_rows, interval, percent, ranked, signed
 from operators.report.tree import prefix_tree
 from operators.results import Recipe, SearchResult, Trial, Verdict, Work
 from operators.strategist.space import label
@@ -28,14 +36,11 @@ STOPPED = {
 }
 
 
-def render(
-    result: SearchResult, *, fidelity: Mapping[str, Any] | None = None, recipe: Recipe | None = None
-) -> str:
+def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Recipe | None = None) -> str:
     """The page as text. It loads nothing from anywhere, and its content policy forbids it to.
 
-    `fidelity` holds measures of how well the sample stands for the whole set, by name (see
-    `operators.fidelity.Fidelity`); `recipe` adds the
-    parameters of the winner's operators.
+    `fidelity` tells how well the sample stands for the whole set; `recipe` adds the parameters of the winner's
+    operators.
     """
     winner = next((t for t in ranked(result.trials) if t.strategy == result.verdict.strategy), None)
     figures = {
@@ -46,6 +51,8 @@ def render(
     reports = result.final_reports or (winner.reports if winner else [])
     if reports:
         figures["rows"] = rows_figure([r for team in reports for r in team])
+    if fidelity:
+        figures["sample"] = sample_figure(fidelity.picture)
     return _template().render(
         result=result,
         headline=headline(result.verdict),
@@ -58,11 +65,13 @@ def render(
         whole_set=whole_set,
         work=work_rows(result.work),
         stopped=STOPPED.get(result.stopped, result.stopped),
-        fidelity={k: v for k, v in (fidelity or {}).items() if v is not None},
+        fidelity=fidelity,
+        fidelity_rows=fidelity_rows(fidelity) if fidelity else [],
         recipe=recipe,
         figures={name: _json(figure) for name, figure in figures.items()},
         by_team=lambda trial: _by_team(trial.strategy, trial.reports),
         row_colours=ROW_COLOURS,
+        point_colours=POINT_COLOURS,
         plotlyjs=_plotlyjs(),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from operators.fidelity import LENGTH_LEVELS, Fidelity
 from operators.results import Exam, Interval, Trial
 from operators.strategist.space import Strategy, label
 
@@ -79,6 +80,23 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def fidelity_rows(found: Fidelity) -> list[tuple[str, str, str, str]]:
+    """Measure, and its value in the whole set, in the sample, and in a uniform sample of the same size ("" where
+    there is none). Distances of the whole set to itself are zero."""
+    rows = [
+        ("records", f"{found.rows:,}", f"{found.sampled:,}", f"{found.sampled:,}"),
+        ("energy distance", "0", f"{found.energy_distance:.3g}", f"{found.uniform_energy_distance:.3g}"),
+        ("maximum mean discrepancy (squared)", "0", f"{found.mmd:.3g}", f"{found.uniform_mmd:.3g}"),
+        ("flagged", f"{found.flagged_share:.1%}", f"{found.flagged_share_sampled:.1%}", ""),
+        ("length, Kolmogorov-Smirnov distance", "0", f"{found.length_distance:.3f}", ""),
+    ]
+    for level, whole, sampled in zip(
+        LENGTH_LEVELS, found.length_quantiles, found.length_quantiles_sampled, strict=True
+    ):
+        rows.append((f"length in characters, {level:.0%} quantile", f"{whole:,.0f}", f"{sampled:,.0f}", ""))
+    return rows
 
 
 def _row(rank: int, trial: Trial) -> list[str]:

@@ -7,9 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.models import StaticEmbedding
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
+from operators import embedding
 from operators.data.store import default_cache
-from operators.embedding import embed
+from operators.embedding import embed, embed_stream
 from operators.errors import ConfigError
 
 TEXTS = [
@@ -43,7 +49,7 @@ def test_shape_norm_and_meaning():
 def test_order_and_a_warm_cache_change_nothing():
     calls: list[tuple[str, int, int]] = []
     cold = embed(TEXTS, progress=lambda *a: calls.append(a))
-    assert calls[-1] == ("embedding", 6, 6)
+    assert calls[-1] == ("embedding", 7, 7)
     warm = embed(TEXTS[::-1])
     assert (cold == warm[::-1]).all()
 
@@ -81,8 +87,68 @@ def test_threads_share_the_cache():
         np.testing.assert_allclose(a, b, atol=2e-3)
 
 
-def test_nothing_to_embed():
+def test_nothing_to_embed(tmp_path):
     assert embed([]).shape == (0, 384)
+    assert embed_stream([], 0, file=tmp_path / "v.npy").shape == (0, 384)
+    assert np.load(tmp_path / "v.npy").shape == (0, 384)
+
+
+def test_a_stream_gives_the_same_rows_window_by_window(monkeypatch, tmp_path):
+    expected = embed(TEXTS)
+    monkeypatch.setattr(embedding, "WINDOW", 3)
+    held: list[int] = []
+
+    def texts():
+        for number, text in enumerate(TEXTS):
+            held.append(number)
+            yield text
+
+    calls: list[tuple[str, int, int]] = []
+
+    def progress(label: str, done: int, total: int) -> None:
+        calls.append((label, done, total))
+        assert len(held) <= done + 3  # no more than one window has been taken
+
+    found = embed_stream(texts(), 7, file=tmp_path / "v.npy", progress=progress)
+    assert (found == expected).all()
+    assert (np.load(tmp_path / "v.npy") == expected).all()
+    assert calls[-1] == ("embedding", 7, 7)
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_a_stream_of_another_length_is_refused(rows):
+    with pytest.raises(ValueError, match=f"expected {rows} texts"):
+        embed_stream(TEXTS[:3], rows)
+
+
+def test_empty_texts_have_one_vector():
+    found = embed(["", "   ", "", "fever"])
+    assert np.isfinite(found).all()
+    assert (found[0] == found[2]).all()
+
+
+def test_many_equal_rows_are_embedded_once(cache):
+    found = embed_stream(("the same text" for _ in range(50_000)), 50_000)
+    assert (found == found[0]).all()
+    with sqlite3.connect(cache) as connection:
+        assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (1,)
+
+
+def test_values_that_are_not_finite_are_refused_and_not_kept(cache, tmp_path):
+    """A real model directory whose weights are damaged."""
+    weights = np.ones((4, 8), np.float32)
+    weights[2, 1] = np.nan
+    words = Tokenizer(WordLevel({"[UNK]": 0, "[PAD]": 1, "fever": 2, "cough": 3}, "[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    folder = tmp_path / "damaged"
+    SentenceTransformer(modules=[StaticEmbedding(words, embedding_weights=weights)], device="cpu").save(
+        str(folder)
+    )
+    with pytest.raises(ConfigError, match="not finite for 1 of 2 texts") as caught:
+        embed(["fever", "cough"], str(folder))
+    assert "fever" not in str(caught.value).replace(str(folder), "")
+    with sqlite3.connect(cache) as connection:
+        assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
 
 
 def test_a_giant_text_is_cut():

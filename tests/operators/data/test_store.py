@@ -39,6 +39,31 @@ def test_records_come_back(store: Store) -> None:
     assert store.put_records(RECORDS[::-1]).sha256 != ref.sha256
 
 
+def test_records_come_back_one_by_one(store: Store) -> None:
+    ref = store.put_records(RECORDS)
+    assert list(store.iter_records(ref)) == RECORDS
+    assert next(store.iter_records(ref)) == RECORDS[0]
+
+
+def test_a_file_is_stored_as_its_bytes_would_be(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(b"0123456789" * 300_000)
+    ref = store.put_file(file)
+    assert ref == store.put_file(file) == store.put_bytes(file.read_bytes())
+    with store.open(ref.sha256) as f:
+        assert f.read(10) == b"0123456789"
+
+
+@pytest.mark.parametrize("damaged", [b'{"id": "1", "mess', b""])
+def test_damage_is_seen_while_reading(store: Store, damaged: bytes) -> None:
+    ref = store.put_records(RECORDS)
+    store.fs.pipe_file(store.path(ref.sha256), damaged)
+    with pytest.raises(DataError, match="is damaged"):
+        list(store.iter_records(ref))
+    with pytest.raises(DataError, match="is not in the store"):
+        list(store.iter_records(ref.model_copy(update={"sha256": "0" * 64})))
+
+
 def test_no_records(store: Store) -> None:
     ref = store.put_records([])
     assert (ref.rows, store.get_records(ref)) == (0, [])

@@ -1,10 +1,13 @@
 import html
 import json
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from operators.fidelity import Fidelity, fidelity
 from operators.report import render
 from operators.report.page import work_rows
 from operators.report.tables import interval, percent, signed
@@ -106,7 +109,7 @@ def test_charts_have_a_place(page: Page) -> None:
 
 
 def test_nothing_is_loaded(search_result: SearchResult) -> None:
-    page = Page(render(search_result, fidelity={"energy_distance": 0.01}))
+    page = Page(render(search_result, fidelity=measured(range(0, 300, 3))))
     assert not [(tag, a) for tag, a in page.elements if REQUESTING & a.keys()]
     assert not [tag for tag, _ in page.elements if tag in {"link", "iframe", "base", "object", "embed"}]
     assert not [s for s in page.styles if "url(" in s or "@import" in s]
@@ -138,7 +141,7 @@ def test_hostile_names_are_escaped(search_result: SearchResult) -> None:
             "final_reports": bad_reports,
         }
     )
-    clean, page = Page(render(search_result)), Page(render(hostile, fidelity={HOSTILE: HOSTILE}))
+    clean, page = Page(render(search_result)), Page(render(hostile))
     assert {t for t, _ in page.elements} == {t for t, _ in clean.elements}
     assert len(page.scripts) == len(clean.scripts)
     assert not [a for _, a in page.elements if REQUESTING & a.keys() or any(k.startswith("on") for k in a)]
@@ -238,7 +241,33 @@ def test_same_result_same_page(search_result: SearchResult) -> None:
     assert render(search_result) == render(search_result.model_copy(deep=True))
 
 
+def measured(chosen: Iterable[int]) -> Fidelity:
+    """What a sample of 300 clustered vectors is measured at; the last fifth of them is flagged."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(3, 16))[np.arange(300) % 3] + 0.3 * rng.normal(size=(300, 16))
+    return fidelity(rows.astype(np.float32), [i >= 240 for i in range(300)], range(300), np.array(chosen))
+
+
 def test_fidelity_of_the_sample(search_result: SearchResult) -> None:
-    page = Page(render(search_result, fidelity={"energy_distance": -0.00031, "sampled": 1412, "warning": None}))
-    assert "energy distance -0.00031 sampled 1,412" in page.text
-    assert "None" not in page.text
+    found = measured(range(0, 300, 2))
+    page = Page(render(search_result, fidelity=found))
+    assert "measure whole set sample uniform sample records 300 150 150" in page.text
+    assert f"energy distance 0 {found.energy_distance:.3g} {found.uniform_energy_distance:.3g}" in page.text
+    assert "flagged 20.0% 20.0%" in page.text
+    assert "length in characters, 50% quantile 150 149" in page.text
+    assert "may not stand for" not in page.text
+    assert page.figures.keys() == {"scores", "rows", "seconds", "sample"}
+
+
+def test_picture_of_whole_and_sample(search_result: SearchResult) -> None:
+    found = measured(range(0, 300, 2))
+    whole, sample = Page(render(search_result, fidelity=found)).figures["sample"]["data"]
+    assert (len(whole["x"]), len(sample["x"])) == (300, 150)
+    assert set(zip(sample["x"], sample["y"], strict=True)) <= set(zip(whole["x"], whole["y"], strict=True))
+    assert {"text", "customdata", "hovertext"}.isdisjoint({*whole, *sample})
+
+
+def test_a_sample_too_small_is_warned_of_in_words(search_result: SearchResult) -> None:
+    page = Page(render(search_result, fidelity=measured(range(0, 300, 10))))
+    assert "The sample may not stand for the whole set: it has only 30 records" in page.text
+    assert "Raise sampling.fraction or minimum." in page.text
