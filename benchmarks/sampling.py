@@ -1,27 +1,28 @@
-"""How well samples stand for the whole set: `python -m benchmarks.sampling [--json] [--scale ROWS ...]`.
+"""How well samples stand for the whole set: `python -m benchmarks.sampling [--json]`.
 
 On real sets and the example set: energy distance of a 20 % sample relative to the median of 50 uniform samples,
 over the whole set and inside each flag stratum, for our methods and for two that look sensible and are not:
-the rows most similar to the mean, and greedy graph cut.
+the rows most similar to the mean, and greedy graph cut. The flags are the classifier's, on static embeddings;
+distances are measured in the model's space. `benchmarks.sampling_scale` measures time and memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.results import write_result
 from operators.data.records import Message, Record
 from operators.embedding import embed
 from operators.example import build_example
 from operators.fidelity import EnergyDistance
+from operators.models import STATIC_MINILM
 from operators.sampling import sample
 from operators.targeting import flag_records
 
@@ -34,7 +35,6 @@ def main() -> None:
     """Prints one table a set, and with --json the figures as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--scale", type=int, nargs="*", default=[], help="rows of synthetic sets to time")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
@@ -46,8 +46,7 @@ def main() -> None:
         }
         for name, path in sets.items():
             figures[name] = compare(name, load(path))
-    if arguments.scale:
-        figures["scale"] = [scale(rows) for rows in sorted(arguments.scale)]
+    write_result("sampling", figures)
     if arguments.json:
         print(json.dumps(figures))
 
@@ -64,7 +63,8 @@ def load(path: Path) -> list[Record]:
 def compare(name: str, records: list[Record]) -> dict[str, Any]:
     """Every method on one set, each by its energy distance over the median uniform sample's."""
     embeddings = embed([r.text for r in records])
-    flags = flag_records(records, embeddings, precision=0.8, seed=0).flags
+    static = embed([r.text for r in records], STATIC_MINILM)
+    flags = flag_records(records, static, precision=0.8, seed=0, embedder=STATIC_MINILM).flags
     by_first = np.lexsort(embeddings.T[:3])
     methods: dict[str, Chooser] = {
         "herding (ours)": _ours("herding"),
@@ -76,38 +76,28 @@ def compare(name: str, records: list[Record]) -> dict[str, Any]:
         "greedy graph cut": lambda e, _f: graph_cut(e, round(FRACTION * len(e))),
     }
     strata = {str(v): np.array([i for i, f in enumerate(flags) if f is v], int) for v in (True, False, None)}
-    whole = _Relative(embeddings)
-    inside = {k: (rows, _Relative(embeddings[rows])) for k, rows in strata.items() if len(rows) >= 50}
+    whole = Relative(embeddings)
+    inside = {k: (rows, Relative(embeddings[rows])) for k, rows in strata.items() if len(rows) >= 50}
     print(f"\n{name}: {len(records)} rows, {', '.join(f'{len(v)} {k}' for k, v in strata.items())}")
-    print(f"  {'energy distance / uniform median':<34} {'whole':>7}" + "".join(f"{k:>9}" for k in inside))
-    figures: dict[str, Any] = {}
+    print(
+        f"  {'energy distance / uniform median':<34} {'whole':>7}"
+        + "".join(f"{k:>9}" for k in inside)
+        + "      off"
+    )
+    figures: dict[str, Any] = {"rows": len(records), "strata": {k: len(v) for k, v in strata.items()}}
     for label, choose in methods.items():
         chosen = choose(embeddings, flags)
         ratios = {"whole": whole(chosen)}
+        exact = {k: len(v) * len(chosen) / len(records) for k, v in strata.items()}
+        off = max(abs(int(np.isin(v, chosen).sum()) - exact[k]) for k, v in strata.items())
         ratios |= {k: relative(np.flatnonzero(np.isin(rows, chosen))) for k, (rows, relative) in inside.items()}
-        figures[label] = ratios
-        print(f"  {label:<34} {ratios['whole']:7.2f}" + "".join(f"{ratios[k]:9.2f}" for k in inside))
-    return figures
-
-
-def scale(rows: int) -> dict[str, float]:
-    """Seconds and peak memory of herding on `rows` random unit vectors of 384 dimensions, in 200 clusters."""
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(200, 384)).astype(np.float32)
-    embeddings = np.empty((rows, 384), np.float32)
-    for start in range(0, rows, 10_000):
-        part = embeddings[start : start + 10_000]
-        part[:] = centres[rng.integers(0, 200, len(part))] + rng.standard_normal(part.shape, np.float32)
-        part /= np.linalg.norm(part, axis=1, keepdims=True)
-    flags = (rng.random(rows) < 0.4).tolist()
-    start_time = time.perf_counter()
-    sample(embeddings, flags, fraction=FRACTION, minimum=1)
-    figures = {
-        "rows": rows,
-        "seconds": time.perf_counter() - start_time,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
-    }
-    print(f"  {rows:>9} rows: {figures['seconds']:6.1f} s, peak {figures['peak_gb']:.2f} GB (the process so far)")
+        figures[label] = ratios | {"records_off_the_flag_ratio": off}
+        print(
+            f"  {label:<34} {ratios['whole']:7.2f}" + "".join(f"{ratios[k]:9.2f}" for k in inside) + f"{off:9.1f}"
+        )
+    seeds = [whole(sample(embeddings, flags, fraction=FRACTION, minimum=1, seed=s)) for s in range(5)]
+    figures["herding, worst of 5 seeds"] = {"whole": max(seeds)}
+    print(f"  {'herding, worst of 5 seeds':<34} {max(seeds):7.2f}")
     return figures
 
 
@@ -128,7 +118,7 @@ def _ours(method: Any) -> Chooser:
     return lambda e, f: sample(e, f, fraction=FRACTION, minimum=1, method=method)
 
 
-class _Relative:
+class Relative:
     """Energy distance of chosen rows over the median of uniform samples of the same size."""
 
     def __init__(self, rows: np.ndarray) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from operators.data.store import default_cache
 from operators.digest import digest, sha256_bytes
 from operators.errors import ConfigError, without_text
-from operators.models import MINILM, local_path, model_digest
+from operators.models import MINILM, STATIC_MINILM, local_path, model_digest
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -28,6 +28,9 @@ MAX_TOKENS = 128
 """Longest input the model reads: the length all-MiniLM was trained with. The rest of a text is ignored."""
 MAX_CHARACTERS = 4096
 """Cut before tokenizing: a record of many megabytes must not cost minutes for 128 tokens of it."""
+STATIC_CHARACTERS = 768
+"""The same for static embeddings: about the 128 tokens that the model they come from reads. Tokenizing is all
+they cost."""
 WINDOW = 8192
 """Texts held at once. Equal ones among them are embedded once, those of other windows come from the cache."""
 _CHUNK = 1024
@@ -63,7 +66,10 @@ def embed_stream(
     found: np.ndarray | None = None
     done = 0
     for window in _windows(texts):
-        part = _embed_window(window, model, progress, done, rows)
+        if model == STATIC_MINILM:
+            part = _look_up(window, model)
+        else:
+            part = _embed_window(window, model, progress, done, rows)
         if found is None:
             found = _empty((rows, part.shape[1]), file)
         if done + len(part) > rows:
@@ -94,6 +100,13 @@ def _empty(shape: tuple[int, int], file: Path | None) -> np.ndarray:
     return np.lib.format.open_memmap(file, "w+", np.float32, shape)
 
 
+def _look_up(texts: list[str], model: str) -> np.ndarray:
+    """Unit rows of static embeddings: as quick as a cache would be, so none is kept."""
+    found = _encode([t[:STATIC_CHARACTERS] for t in texts], model, batch_size=1024).astype(np.float32)
+    # A text without any known token has the zero vector, which has no direction: it stays as it is.
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+
 def _embed_window(texts: list[str], model: str, progress: Progress | None, before: int, total: int) -> np.ndarray:
     """Unit rows, float32 of shape (len(texts), d). Equal texts are embedded once."""
     identity = digest("embedding", 1, model_digest(model), MAX_TOKENS)
@@ -118,12 +131,12 @@ def _key(identity: str, text: str) -> bytes:
     return bytes.fromhex(sha256_bytes(f"{identity}\n{text}".encode()))
 
 
-def _encode(texts: list[str], model: str) -> np.ndarray:
+def _encode(texts: list[str], model: str, batch_size: int = _BATCH) -> np.ndarray:
     """Unit vectors as float16, shape (n, d)."""
     try:
         found = _load(model).encode(
             texts,
-            batch_size=_BATCH,
+            batch_size=batch_size,
             normalize_embeddings=True,
             show_progress_bar=False,
             convert_to_numpy=True,

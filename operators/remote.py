@@ -74,7 +74,7 @@ def flag_dataset(
     store = Store(store_root)
     records = store.get_records(dataset)
     with store.open(embeddings.sha256) as file:
-        vectors = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[arg-type]  # it only reads
+        vectors = np.lib.format.read_array(file, allow_pickle=False)
     labels = labels_of(records, settings.label_column) if settings.label_column else None
     result = flag_records(
         records,
