@@ -18,8 +18,7 @@ def answer_nll(
 ) -> list[float]:
     """Mean negative log-likelihood of each example's labels, in nats per token.
 
-    Examples are batched by length under a padded-token limit; batches are padded on the left, so that the
-    vocabulary projection (a large share of a small model's cost) runs on the answers' positions only.
+    Examples are batched by length under a padded-token limit.
     """
     import torch
 
@@ -31,11 +30,7 @@ def answer_nll(
     with torch.inference_mode():
         for batch in _batches(order, examples, tokens_per_batch):
             tensors = {k: v.to(device) for k, v in pad([examples[i] for i in batch], pad_id, left=True).items()}
-            labels = tensors.pop("labels")
-            first = int((labels != IGNORE).any(0).nonzero()[0])
-            keep = labels.shape[1] - max(first, 1) + 1  # a token is predicted from the position before it
-            logits = model(**tensors, logits_to_keep=keep).logits[:, :-1]
-            targets = labels[:, -(keep - 1) :]
+            logits, targets = answer_logits(model, tensors)
             losses = torch.nn.functional.cross_entropy(
                 logits.float().transpose(1, 2), targets, ignore_index=IGNORE, reduction="none"
             )
@@ -45,6 +40,20 @@ def answer_nll(
             done += len(batch)
             progress(done, len(examples))
     return result
+
+
+def answer_logits(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
+    """Logits (rows, positions, vocabulary) and labels (rows, positions) from the first label on.
+
+    `batch` is padded on the left, so that the vocabulary projection (a large share of a small model's cost) runs
+    on the answers' positions only.
+    """
+    inputs = {k: v for k, v in batch.items() if k != "labels"}
+    labels = batch["labels"]
+    first = int((labels != IGNORE).any(0).nonzero()[0])
+    keep = labels.shape[1] - max(first, 1) + 1  # a token is predicted from the position before it
+    logits = model(**inputs, logits_to_keep=keep).logits[:, :-1]
+    return logits, labels[:, -(keep - 1) :]
 
 
 def _batches(order: list[int], examples: Sequence[Example], limit: int) -> list[list[int]]:

@@ -16,8 +16,8 @@ from operators.data.records import Record, conversation_digest
 from operators.data.store import BlobRef, Store
 from operators.digest import canonical_json, sha256_bytes
 from operators.errors import DataError
-from operators.training.likelihood import answer_nll
-from operators.training.tokens import Example, encode, encode_all, load_tokenizer, pad
+from operators.training.likelihood import answer_logits, answer_nll
+from operators.training.tokens import IGNORE, Example, encode, encode_all, load_tokenizer, pad
 
 Progress = Callable[[str, int, int], None]
 
@@ -165,12 +165,12 @@ def _train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training
             progress("train", state.global_step, state.max_steps)
 
     def collate(batch: list[dict[str, Example]]) -> dict[str, Any]:
-        return pad([item["example"] for item in batch], tokenizer.pad_token_id)
+        return pad([item["example"] for item in batch], tokenizer.pad_token_id, left=True)
 
     schedule = batches(examples, recipe.batch_size, recipe.steps, recipe.seed)
     rows = [{"example": examples[i]} for batch in schedule for i in batch]
     with tempfile.TemporaryDirectory() as folder:
-        trainer = _OrderedTrainer(Trainer)(
+        trainer = _completion_trainer(Trainer)(
             model=model,
             args=TrainingArguments(
                 output_dir=folder,
@@ -230,16 +230,24 @@ def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> li
     return result
 
 
-def _OrderedTrainer(base: type) -> type:
-    """A Trainer that takes the rows in the order given: `batches` has already shuffled them."""
+def _completion_trainer(base: type) -> type:
+    """A Trainer that takes the rows in the order given, since `batches` has already shuffled them, and projects
+    onto the vocabulary where there is something to learn: on a CPU a step then takes a quarter less time."""
 
-    class OrderedTrainer(base):
+    class CompletionTrainer(base):
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             from torch.utils.data import SequentialSampler
 
             return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
-    return OrderedTrainer
+        def compute_loss(self, model: Any, inputs: Any, *_args: Any, **_kwargs: Any) -> Any:
+            from torch.nn.functional import cross_entropy
+
+            logits, targets = answer_logits(model, inputs)
+            learned = targets != IGNORE
+            return cross_entropy(logits[learned].float(), targets[learned])
+
+    return CompletionTrainer
 
 
 def _json(texts: list[str]) -> bytes:
