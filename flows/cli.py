@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from operators.config import load_config
-from operators.errors import AutoDPError
+from operators.errors import AutoDPError, ConfigError
 from operators.strategist.space import Team
 
 app = typer.Typer(
@@ -96,6 +96,24 @@ def example(
 
     build_example(directory, rows, seed)
     Console().print(f"wrote the example set to {directory}", highlight=False)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Which one; without it, a list")] = None,
+) -> None:
+    """Run a benchmark; what follows its name is passed on (`autodp bench strategists --help`)."""
+    import runpy
+    from importlib.util import find_spec
+
+    package = find_spec("benchmarks")
+    folders = [Path(place) for place in (package and package.submodule_search_locations) or ()]
+    known = sorted(p.stem for folder in folders for p in folder.glob("*.py") if "__main__" in p.read_text("utf-8"))
+    if name not in known:
+        raise ConfigError(f"no benchmark is named {name}; there are {', '.join(known) or 'none installed'}")
+    sys.argv = [f"autodp bench {name}", *context.args]
+    runpy.run_module(f"benchmarks.{name}", run_name="__main__")
 
 
 def _out() -> Console:

@@ -176,7 +176,7 @@ class Endpoints(Settings):
 class Strategist(Settings):
     """Who proposes strategies."""
 
-    kind: Literal["auto", "claude", "optuna", "random", "exhaustive"] = Field(
+    kind: Literal["auto", "claude", "hybrid", "surrogate", "optuna", "random", "exhaustive"] = Field(
         "auto", description="auto: claude where a strategist endpoint is configured, else optuna"
     )
     max_tokens: int = Field(1024, ge=64)
@@ -250,8 +250,8 @@ class SearchConfig(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.strategist.kind == "claude" and self.endpoints.strategist is None:
-            raise ValueError("strategist.kind is claude, so endpoints.strategist must be set")
+        if self.strategist.kind in ("claude", "hybrid") and self.endpoints.strategist is None:
+            raise ValueError(f"strategist.kind is {self.strategist.kind}, so endpoints.strategist must be set")
         if self.judging.method == "pairwise" and self.endpoints.judge is None:
             raise ValueError("judging.method is pairwise, so endpoints.judge must be set")
         return self

@@ -129,6 +129,22 @@ class Lead(Result):
     difference_ci: Interval
 
 
+class Contrast(Result):
+    """What one change does to the score on average over all strategies it can be made to, as far as the trials
+    tell, with its 95 % interval.
+
+    `kind` is "added" (`team` against the same strategy without it) or "before" (`team` before `other`, against the
+    same strategy with the two in each other's place). `trials` counts those that ran `team` (and `other`).
+    """
+
+    kind: Literal["added", "before"]
+    team: Team
+    other: Team | None = None
+    mean: float
+    interval: Interval
+    trials: int
+
+
 class Check(Result):
     """One kind of question in a judge's exam: how many it got right, and the share it has to."""
 
@@ -223,6 +239,8 @@ class SearchResult(Result):
     """Where at least two strategies were tried."""
     exam: Exam | None = None
     """The judge's, where an LLM judges."""
+    what_matters: list[Contrast] = []
+    """The effect of every team and of every order of two, from the surrogate's posterior over all trials."""
 
 
 class RecordsFile(Result):

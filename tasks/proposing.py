@@ -40,7 +40,7 @@ def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
     """Up to k strategies not tried yet, or the decision to stop."""
     endpoint = config.endpoints.strategist
     client = None
-    if config.strategist_kind == "claude" and endpoint is not None:
+    if config.strategist_kind in ("claude", "hybrid") and endpoint is not None:
         from operators.llm.cache import RequestCache
         from operators.llm.client import LLMClient
 

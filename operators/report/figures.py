@@ -56,8 +56,8 @@ def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
             )
         )
         title = f"{trial.round} · <b>{name}</b>" if won else f"{trial.round} · {name}"
-        figure.add_annotation(_row_label(y, title))
-        figure.add_annotation({**_row_label(y, signed(trial.score), right=True), "yshift": 0})
+        figure.add_annotation(row_label(y, title))
+        figure.add_annotation({**row_label(y, signed(trial.score), right=True), "yshift": 0})
         if y and rows[y - 1].round != trial.round:
             figure.add_hline(y=y - 0.62, line={"width": 1, "dash": "dot", "color": UNSURE}, opacity=0.5)
     floor = max([t.noise_floor for t in rows], default=0.0)
@@ -73,7 +73,7 @@ def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
         zerolinewidth=2,
     )
     figure.update_yaxes(range=[len(rows) - 0.55, -0.75], visible=False)
-    return _finish(figure, len(rows))
+    return finish(figure, len(rows))
 
 
 def seconds_figure(seconds: Mapping[str, float]) -> go.Figure:
@@ -93,11 +93,11 @@ def seconds_figure(seconds: Mapping[str, float]) -> go.Figure:
         )
     )
     for y, (name, value) in enumerate(stages):
-        figure.add_annotation(_row_label(y, _safe(name.replace("_", " "))))
-        figure.add_annotation(_row_label(y, duration(value), right=True))
+        figure.add_annotation(row_label(y, _safe(name.replace("_", " "))))
+        figure.add_annotation(row_label(y, duration(value), right=True))
     figure.update_xaxes(title={"text": "seconds", "font": {"size": 13}}, rangemode="tozero")
     figure.update_yaxes(range=[len(stages) - 0.55, -0.75], visible=False)
-    return _finish(figure, len(stages))
+    return finish(figure, len(stages))
 
 
 def rows_figure(reports: Sequence[OperatorReport]) -> go.Figure:
@@ -125,12 +125,12 @@ def rows_figure(reports: Sequence[OperatorReport]) -> go.Figure:
             )
         )
     for y, report in enumerate(reports):
-        figure.add_annotation(_row_label(y, _safe(report.operator.replace("_", " "))))
-        figure.add_annotation(_row_label(y, f"{report.rows_in:,} → {report.rows_out:,}", right=True))
+        figure.add_annotation(row_label(y, _safe(report.operator.replace("_", " "))))
+        figure.add_annotation(row_label(y, f"{report.rows_in:,} → {report.rows_out:,}", right=True))
     figure.update_xaxes(title={"text": "rows", "font": {"size": 13}}, rangemode="tozero")
     figure.update_yaxes(range=[len(reports) - 0.55, -0.75], visible=False)
     figure.update_layout(barmode="stack")
-    return _finish(figure, len(reports))
+    return finish(figure, len(reports))
 
 
 def sample_figure(points: Picture) -> go.Figure:
@@ -155,12 +155,13 @@ def sample_figure(points: Picture) -> go.Figure:
         title = f"{axis} principal component ({percent(share)} of the variance)"
         update(title={"text": title, "font": {"size": 13}}, zeroline=False)
     figure.update_yaxes(scaleanchor="x", automargin=True)
-    _finish(figure, 1)
+    finish(figure, 1)
     figure.update_layout(height=420)
     return figure
 
 
-def _row_label(y: int, text: str, *, right: bool = False) -> dict[str, Any]:
+def row_label(y: int, text: str, *, right: bool = False) -> dict[str, Any]:
+    """Text above a row's mark, at the left end or the right one."""
     side = {"x": 1, "xanchor": "right"} if right else {"x": 0, "xanchor": "left"}
     return {
         "text": text,
@@ -174,7 +175,8 @@ def _row_label(y: int, text: str, *, right: bool = False) -> dict[str, Any]:
     }
 
 
-def _finish(figure: go.Figure, rows: int) -> go.Figure:
+def finish(figure: go.Figure, rows: int) -> go.Figure:
+    """Size, margins and fonts that all charts share."""
     # Nothing can be dragged: on a phone a finger on a chart must scroll the page.
     figure.update_xaxes(fixedrange=True, nticks=6)
     figure.update_yaxes(fixedrange=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from operators.fidelity import Fidelity
+from operators.report.contrasts import contrasts_figure, name_of
 from operators.report.figures import (
     POINT_COLOURS,
     ROW_COLOURS,
@@ -47,6 +48,8 @@ def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Re
         "scores": scores_figure(result.trials, result.verdict.strategy),
         "seconds": seconds_figure(result.seconds),
     }
+    if result.what_matters:
+        figures["matters"] = contrasts_figure(result.what_matters)
     whole_set = bool(result.final_reports)
     reports = result.final_reports or (winner.reports if winner else [])
     if reports:
@@ -120,8 +123,15 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=percent, signed=signed, interval=interval, duration=duration, label=label, number=_number
+        percent=percent,
+        signed=signed,
+        interval=interval,
+        duration=duration,
+        label=label,
+        number=_number,
+        change=name_of,
     )
+    environment.filters["change"] = name_of
     environment.tests["better"] = lambda trial: _sign(trial) > 0
     environment.tests["worse"] = lambda trial: _sign(trial) < 0
     return environment.get_template("report.html.j2")

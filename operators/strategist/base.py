@@ -10,12 +10,12 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from operators.digest import digest
-from operators.strategist.space import Strategy, Team
+from operators.strategist.space import NO_PROCESSING, Strategy, Team
 from operators.strategist.view import AgentView, Decision
 
 logger = logging.getLogger(__name__)
 
-Source = Literal["claude", "optuna", "random", "exhaustive"]
+Source = Literal["claude", "hybrid", "surrogate", "optuna", "random", "exhaustive"]
 Fallback = Literal[
     "endpoint_error",
     "rejected",
@@ -80,9 +80,20 @@ class Strategist(ABC):
         Raises ValueError where `k` is below 1, and BudgetExceeded where a model may not be asked any more.
         """
 
+    def recommend(self, view: AgentView) -> Strategy:
+        """The strategy to adopt, were the search to end now: the highest score, no processing where none is above
+        zero. Asks no model."""
+        return highest(view)
+
     def _round_seed(self, view: AgentView) -> int:
         """Seed of this round, in [0, 2**32)."""
         return int(digest("strategist", self.source, self.seed, view.round)[:8], 16)
+
+
+def highest(view: AgentView) -> Strategy:
+    """The strategy with the highest score; no processing where none is above zero."""
+    best = view.best
+    return best.strategy if best is not None and best.score > 0 else NO_PROCESSING
 
 
 def unseen(strategies: Iterable[Strategy], view: AgentView) -> list[Strategy]:

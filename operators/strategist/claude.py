@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from operators.errors import EndpointError
 from operators.strategist.answer import Reading, read_answer
-from operators.strategist.base import Exchange, Proposal, Strategist, refuse_repeats
+from operators.strategist.base import Exchange, Fallback, Proposal, Strategist, refuse_repeats
 from operators.strategist.optuna_ import OptunaStrategist
 from operators.strategist.prompt import repair_prompt, schema, system_prompt, user_prompt
 from operators.strategist.view import AgentView
@@ -37,6 +37,25 @@ class ClaudeStrategist(Strategist):
     def propose(self, view: AgentView, k: int) -> Proposal:
         if k < 1 or not view.untried:
             return refuse_repeats(Proposal(source=self.source), view, k)
+        reading, problems, transcript = self.ask(view, k)
+        if reading.usable:
+            asked = Proposal(
+                strategies=reading.strategies,
+                decision=reading.decision,
+                best=reading.best,
+                reasoning=reading.reasoning,
+                source=self.source,
+                fallbacks=problems,
+            )
+            proposal = refuse_repeats(asked, view, k, self.explorer)
+        else:
+            logger.warning("strategist: no usable proposal, exploring with %s instead", self.explorer.source)
+            proposal = self.explorer.propose(view, k).model_copy(update={"fallbacks": problems})
+        return proposal.model_copy(update={"transcript": transcript})
+
+    def ask(self, view: AgentView, k: int) -> tuple[Reading, tuple[Fallback, ...], tuple[Exchange, ...]]:
+        """The model's answer, asked for twice where the first is not right; what was wrong with both; and what
+        was said."""
         prompt = user_prompt(view, k)
         reading, exchange = self._ask(view, k, prompt, self.max_tokens)
         transcript = [exchange]
@@ -52,20 +71,7 @@ class ClaudeStrategist(Strategist):
             reading = second if second.usable or not reading.usable else reading
         if problems:
             logger.warning("strategist: the model's answer had problems: %s", ", ".join(problems))
-        if reading.usable:
-            asked = Proposal(
-                strategies=reading.strategies,
-                decision=reading.decision,
-                best=reading.best,
-                reasoning=reading.reasoning,
-                source=self.source,
-                fallbacks=problems,
-            )
-            proposal = refuse_repeats(asked, view, k, self.explorer)
-        else:
-            logger.warning("strategist: no usable proposal, exploring with %s instead", self.explorer.source)
-            proposal = self.explorer.propose(view, k).model_copy(update={"fallbacks": problems})
-        return proposal.model_copy(update={"transcript": tuple(transcript)})
+        return reading, problems, tuple(transcript)
 
     def _ask(self, view: AgentView, k: int, prompt: str, max_tokens: int) -> tuple[Reading, Exchange]:
         from operators.llm.client import Request

@@ -16,12 +16,18 @@ def build_strategist(config: SearchConfig, llm: LLMClient | None = None) -> Stra
     """Builds `config.strategist_kind`. `llm` is the client of `endpoints.strategist`; ConfigError where the
     LLM strategist is asked for without one."""
     kind = config.strategist_kind
-    if kind == "claude":
+    if kind in ("claude", "hybrid"):
         from operators.strategist.claude import ClaudeStrategist
+        from operators.strategist.hybrid import HybridStrategist
 
         if llm is None:
-            raise ConfigError("strategist.kind is claude: set endpoints.strategist, or choose optuna")
-        return ClaudeStrategist(llm, max_tokens=config.strategist.max_tokens, seed=config.seed)
+            raise ConfigError(f"strategist.kind is {kind}: set endpoints.strategist, or choose surrogate")
+        asking = HybridStrategist if kind == "hybrid" else ClaudeStrategist
+        return asking(llm, max_tokens=config.strategist.max_tokens, seed=config.seed)
+    if kind == "surrogate":
+        from operators.strategist.surrogate import SurrogateStrategist
+
+        return SurrogateStrategist(config.seed)
     if kind == "optuna":
         from operators.strategist.optuna_ import OptunaStrategist
 

@@ -28,7 +28,7 @@ In an experiment a strategy is applied to a sample of the data, the model is fin
 answers to held-out questions are compared one by one with those of the baseline, the same model fine-tuned on \
 the unprocessed sample. score = share of questions won - share lost, from -1 to 1. Above 0 processing helped, \
 below 0 it hurt. The interval beside a score says how sure it is: differences smaller than the interval may be \
-chance.
+chance. A score that the luck of training alone could give is shown as 0.
 
 A strategy is a list of different teams in the order they run. Each team works on what the one before left, so \
 order matters.
@@ -119,8 +119,8 @@ def user_prompt(view: AgentView, k: int) -> str:
         if overall and latest > 1:
             parts.append("Comparisons over all rounds:\n" + _effects(overall))
         parts.append(
-            "Each comparison is between strategies that differ in this alone, the baseline (no team) included. "
-            "Removing a team, or moving it later, does the opposite."
+            "Each comparison is between strategies that differ in this alone, the baseline (no team) included, "
+            "question by question. Removing a team, or moving it later, does the opposite."
         )
         parts.append(f"Decide, and propose up to {k} strategies that are not in the history.")
     else:
@@ -137,12 +137,17 @@ def repair_prompt(prompt: str, problems: Sequence[Fallback]) -> str:
 
 
 def _history(view: AgentView) -> str:
-    rows = [
+    rows = ["| - | no processing (baseline) | 0 | - | 100% |"]
+    rows += [
         f"| {t.round} | {label(t.strategy)} | {t.score:+.2f} | {t.low:+.2f} to {t.high:+.2f} | {t.rows_left:.0%} |"
         for t in view.history
     ]
     head = "| round | strategy | score | interval | rows left |\n|---|---|---|---|---|"
-    return "History:\n" + "\n".join([head, *rows])
+    best = view.best
+    leader = (
+        f"\nBest so far: {label(best.strategy)}." if best and best.score > 0 else "\nNothing is above 0 so far."
+    )
+    return "History:\n" + "\n".join([head, *rows]) + leader
 
 
 def _effects(effects: Sequence[Effect]) -> str:

@@ -7,11 +7,12 @@ member of a fixed set, so no record, model answer, judge rationale or exception 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from operators.results import DataCounts, Trial
+from operators.results import DataCounts, Interval, Trial
 from operators.strategist.effects import Change, team_effects
 from operators.strategist.space import Strategy, Team, all_strategies
 
@@ -46,14 +47,16 @@ class Remaining(View):
 
 
 class Tried(View):
-    """One finished trial. A score inside the noise floor is 0. `rows_left` is the share of the sample's rows that
-    was trained on."""
+    """One finished trial. A score inside the noise floor is 0; `measured` and its standard error `error` are as
+    they came. `rows_left` is the share of the sample's rows that was trained on."""
 
     round: Count
     strategy: tuple[Team, ...]
     score: Score
     low: Score
     high: Score
+    measured: Score
+    error: Share
     rows_left: Share
 
 
@@ -138,6 +141,8 @@ def agent_view(
                 score=_two(t.score),
                 low=_two(t.score_ci[0]),
                 high=_two(t.score_ci[1]),
+                measured=_two(t.comparison.score),
+                error=_two(_standard_error(t.comparison.score_ci)),
                 rows_left=_two(t.rows / max(data.sampled, 1)),
             )
             for t in trials
@@ -155,6 +160,11 @@ def agent_view(
             for e in team_effects(trials)
         ),
     )
+
+
+def _standard_error(interval: Interval) -> float:
+    """Of a score, from its interval at the usual 95 %."""
+    return (interval[1] - interval[0]) / (2 * NormalDist().inv_cdf(0.975))
 
 
 def _two(value: float) -> float:

@@ -9,9 +9,11 @@ import pytest
 
 from operators.fidelity import Fidelity, fidelity
 from operators.report import render
+from operators.report.contrasts import name_of
 from operators.report.page import work_rows
 from operators.report.tables import interval, percent, signed
 from operators.results import Check, DataCounts, Exam, JudgeDetails, Lead, Recipe, SearchResult, Verdict, Work
+from operators.strategist.explain import what_matters
 from operators.strategist.space import Team, label
 from operators.teams.base import OperatorSpec
 
@@ -271,3 +273,15 @@ def test_a_sample_too_small_is_warned_of_in_words(search_result: SearchResult) -
     page = Page(render(search_result, fidelity=measured(range(0, 300, 10))))
     assert "The sample may not stand for the whole set: it has only 30 records" in page.text
     assert "Raise sampling.fraction or minimum." in page.text
+
+
+def test_what_matters_is_drawn_and_told(search_result: SearchResult) -> None:
+    found = what_matters(search_result.trials, list(Team), search_result.data)
+    page = Page(render(search_result.model_copy(update={"what_matters": found})))
+    assert [c.team for c in found[:4]] == list(Team)
+    for change, trace in zip(found, page.figures["matters"]["data"], strict=True):
+        assert trace["x"] == [pytest.approx(change.mean)]
+        assert change.mean + trace["error_x"]["array"][0] == pytest.approx(change.interval[1])
+        row = f"{name_of(change)} {signed(change.mean)} {interval(change.interval)} {change.trials}"
+        assert row in page.text
+    assert "What matters" not in Page(render(search_result)).text

@@ -16,7 +16,7 @@ from operators.strategist.random_ import RandomStrategist
 from operators.strategist.space import NO_PROCESSING, Strategy, Team, all_strategies, label, strategy
 from operators.strategist.view import AgentView
 
-ALL = [RandomStrategist, ExhaustiveStrategist, OptunaStrategist]
+ALL = [RandomStrategist, ExhaustiveStrategist, OptunaStrategist]  # the surrogate may end earlier
 View = Callable[..., AgentView]
 MakeTrial = Callable[..., Trial]
 

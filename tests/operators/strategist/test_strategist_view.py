@@ -111,7 +111,14 @@ def test_numbers_are_rounded(trial: Callable[..., Trial]) -> None:
     )
     assert shown.counts == Counts(rows=3001, flagged_share=0.41, sampled=601)
     assert shown.history[0] == Tried(
-        round=1, strategy=(Team.CLEANING,), score=0.43, low=0.31, high=0.55, rows_left=0.69
+        round=1,
+        strategy=(Team.CLEANING,),
+        score=0.43,
+        low=0.31,
+        high=0.55,
+        measured=0.43,
+        error=0.06,
+        rows_left=0.69,
     )
     assert not re.findall(r"\d\.\d{3,}", shown.model_dump_json())
 

@@ -1,0 +1,102 @@
+"""Search by a Bayesian model of the scores: the batch that promises most, and an end when nothing does."""
+
+from __future__ import annotations
+
+import statistics
+
+from operators.strategist.base import Proposal, Source, Strategist, refuse_repeats
+from operators.strategist.posterior import SHARED_NOISE, Posterior, Prior, posterior, standard_error
+from operators.strategist.space import NO_PROCESSING, Strategy, label
+from operators.strategist.view import AgentView
+
+DRAWS = 1024
+"""Draws from the posterior that expected improvements are averaged over."""
+ENOUGH = 0.5
+"""The search ends when a whole further batch is expected to improve the best score by less than this share of the
+noise of one score."""
+MINIMUM_TRIALS = 4
+"""Trials before the search may end."""
+
+
+class SurrogateStrategist(Strategist):
+    """Proposes the batch with the largest expected improvement under `posterior`.
+
+    The improvement is of the best true score among all tried strategies (Letham et al. 2019, "noisy expected
+    improvement"), so the luck of a single high score earns nothing; the batch is chosen greedily over joint draws,
+    so that its members do not all bet on the same thing.
+    """
+
+    source = "surrogate"
+
+    def __init__(self, seed: int = 0, prior: Prior | None = None) -> None:
+        super().__init__(seed)
+        self.prior = prior or Prior()
+
+    def propose(self, view: AgentView, k: int) -> Proposal:
+        if k < 1 or not view.untried:
+            return refuse_repeats(Proposal(source=self.source), view, k)
+        model = posterior(view, self.prior)
+        chosen, gain = batch(model, view, k, self._round_seed(view))
+        if end := conclusion(model, view, gain, self.source):
+            return end
+        return Proposal(
+            strategies=tuple(chosen),
+            source=self.source,
+            reasoning=f"Together expected to improve the best score most, by {gain:+.2f}.",
+        )
+
+    def recommend(self, view: AgentView) -> Strategy:
+        """The tried strategy with the highest expected score, which a single lucky score does not make."""
+        return expected_best(posterior(view, self.prior), view)
+
+
+def batch(model: Posterior, view: AgentView, k: int, seed: int) -> tuple[list[Strategy], float]:
+    """Up to `k` untried strategies, and the improvement expected of all together."""
+    import numpy as np
+
+    draws = model.draws(DRAWS, seed)
+    tried = [model.index[s] for s in (NO_PROCESSING, *(t.strategy for t in view.history)) if s in model.index]
+    reached = before = draws[:, tried].max(axis=1)
+    left = {s: model.index[s] for s in view.untried}
+    chosen: list[Strategy] = []
+    while left and len(chosen) < k:
+        gains = np.maximum(draws[:, list(left.values())], reached[:, None]).mean(axis=0)
+        best = list(left)[int(np.argmax(gains))]
+        reached = np.maximum(reached, draws[:, left.pop(best)])
+        chosen.append(best)
+    return chosen, float((reached - before).mean())
+
+
+def conclusion(model: Posterior, view: AgentView, gain: float, source: Source) -> Proposal | None:
+    """The end of the search, where the improvement that a further batch promises is lost in the noise."""
+    if len(view.history) < min(MINIMUM_TRIALS, len(view.history) + len(view.untried)):
+        return None
+    if gain >= ENOUGH * noise(view):
+        return None
+    best = expected_best(model, view)
+    if best == NO_PROCESSING and "no_processing" in view.decisions:
+        return Proposal(
+            decision="no_processing",
+            source=source,
+            reasoning="No strategy is expected to score above no processing, and a further round to change that.",
+        )
+    if best == NO_PROCESSING or "best" not in view.decisions:
+        return None
+    return Proposal(
+        decision="best",
+        best=best,
+        source=source,
+        reasoning=f"A further round is expected to improve on {label(best)} by {gain:+.2f}, less than the noise.",
+    )
+
+
+def expected_best(model: Posterior, view: AgentView) -> Strategy:
+    """The tried strategy with the highest expected score, no processing (score 0) among them."""
+    tried = [NO_PROCESSING, *(t.strategy for t in view.history if t.strategy in model.index)]
+    return max(tried, key=lambda s: float(model.mean[model.index[s]]))
+
+
+def noise(view: AgentView) -> float:
+    """Standard error of one score, without what all scores of the search have in common."""
+    errors = [standard_error(t) for t in view.history]
+    return statistics.median(errors) * (1 - SHARED_NOISE) ** 0.5 if errors else 0.0
