@@ -22,7 +22,7 @@ _BULLET = re.compile(
     re.MULTILINE,
 )
 _DECORATED = re.compile(f"[{_DECORATION}]+(?!\ufe0f)")
-_HINT = re.compile(f"[{_DECORATION}\u2022\u2023\u00b7\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
+_HINT = re.compile(f"[ÂÃ{_DECORATION}\u2022\u2023\u00b7\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
 
 # Lines of nothing but one symbol: rules drawn by hand. (Markdown's --- of three stays.)
 _RULE = re.compile(r"^[ \t]*(?:([=*#~^+.-])[ \t]*)(?:\1[ \t]*){3,}$\n?", re.MULTILINE)
@@ -32,10 +32,12 @@ _RUN = re.compile(
     r"(?<![#~|@^%•·¤¦§*=+-])(?:(?<!^)(?<!\n)#{2,}|~{2,}|\|{2,}|@{2,}|\^{2,}|%{2,}|[•·¤¦]{2,}|\*{4,}|={4,}|\+{4,}|-{5,}"
     r"|(?:[#$%^&*@~|\\=+]){5,})"
 )
+# What broken encodings leave of a lost character: inside a word after a small letter, or all alone.
+_BROKEN = re.compile(r"(?<=[a-z])[ÂÃ](?![^\x00-\x7f])|(?<!\S)[ÂÃ](?!\S)")
 # ***bold italic*** is Markdown, and F*** is a word; any other three stars are residue.
 _STARS = re.compile(
     r"(?<![\w*])(\*{3}(?=[^\s*])[^*\n]+?(?<=[^\s*])\*{3})(?![\w*])"
-    r"|(?<=\w)\*{3}(?=\w)|(?<![\w*])\*{3}(?!\*)|(?<=\w)\*{3}\Z"
+    r"|(?<=\w)\*{3}(?=\w)|(?<=[^\W\d_]{3})\*{3}(?![\w*])|(?<![\w*])\*{3}(?!\*)|(?<=\w)\*{3}\Z"
 )
 # Looking for plain strings first is ten times cheaper than searching for the patterns.
 _PAIRS = (
@@ -67,7 +69,7 @@ def remove_symbols(text: str) -> str:
     """The text without decoration, unshowable characters and runs of symbols; "Help!!!!" becomes "Help!"."""
     if not text.isascii() and _HINT.search(text):
         text = _BULLET.sub(r"\1- ", _UNSHOWABLE.sub("", text))
-        text = _DECORATED.sub("", text)
+        text = _BROKEN.sub("", _DECORATED.sub("", text))
         text = re.sub(r"[•·]{2,}", "", text)
     if _has_runs(text):
         text = _RULE.sub("", text)

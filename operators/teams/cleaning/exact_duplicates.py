@@ -22,7 +22,8 @@ class ExactDuplicatesParams(Params):
 
     normalise: bool = Field(True, description="Ignore letter case, spaces, commas, stops, quotes and Unicode form")
     keep: Literal["first", "best"] = Field(
-        "best", description="Which copy stays: the first, or the clean one, then the longest, then the first"
+        "best",
+        description="Which copy stays: the first, or the clean one, then the most careful, then the longest",
     )
 
 
@@ -31,6 +32,7 @@ class ExactDuplicates(Operator[ExactDuplicatesParams]):
 
     name = "exact_duplicates"
     team = Team.CLEANING
+    version = 2
     params_type = ExactDuplicatesParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002

@@ -6,13 +6,19 @@ from typing import Literal
 
 from pydantic import Field
 
-from operators.data.records import Record
+from operators.data.records import Record, Role
 from operators.strategist.space import Team
-from operators.teams.base import Context, Operator, Params, map_contents
+from operators.teams.base import Context, Operator, Params
+from operators.text.contact_lines import drop_contact_lines
 from operators.text.contacts import Kind, replace_contacts
 from operators.text.spacing import normalise_spaces
 
 _PLACEHOLDERS: dict[Kind, str] = {"email": "[EMAIL]", "phone": "[PHONE]", "ip": "[IP]", "id": "[ID]"}
+# Noncharacters: they stand for contacts while the text around them is looked at.
+_MARKS: dict[Kind, str] = {"email": "\ufdea", "phone": "\ufdeb", "ip": "\ufdec", "id": "\ufded"}
+_ALL_MARKS = "".join(_MARKS.values())
+_MASKED = str.maketrans({_MARKS[kind]: placeholder for kind, placeholder in _PLACEHOLDERS.items()})
+_REMOVED = str.maketrans(dict.fromkeys(_ALL_MARKS, ""))
 
 
 class MaskContactsParams(Params):
@@ -26,6 +32,10 @@ class MaskContactsParams(Params):
     action: Literal["mask", "remove", "drop"] = Field(
         "mask", description="Put a typed placeholder such as [EMAIL], remove the string, or drop the record"
     )
+    lines: bool = Field(
+        True,
+        description='Remove lines of an answer that hold little but contacts, such as "Questions? Mail ..."',
+    )
 
 
 class MaskContacts(Operator[MaskContactsParams]):
@@ -37,19 +47,33 @@ class MaskContacts(Operator[MaskContactsParams]):
 
     name = "mask_contacts"
     team = Team.CLEANING
+    version = 2
     params_type = MaskContactsParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         kinds: frozenset[Kind] = frozenset(self.params.kinds)
-        done = map_contents(records, lambda text: self._mask(text, kinds))
+        done = [r.with_contents([self._mask(m.content, m.role, kinds) for m in r.messages]) for r in records]
         if self.params.action != "drop":
             return done
         return [r for r, changed in zip(records, done, strict=True) if r is changed]
 
-    def _mask(self, text: str, kinds: frozenset[Kind]) -> str:
-        def replace(kind: Kind, _found: str) -> str:
-            self.count(kind)
-            return _PLACEHOLDERS[kind] if self.params.action == "mask" else ""
+    def _mask(self, text: str, role: Role, kinds: frozenset[Kind]) -> str:
+        found = 0
 
-        masked = replace_contacts(text, kinds, replace)
-        return normalise_spaces(masked) if masked != text and self.params.action == "remove" else masked
+        def replace(kind: Kind, _found: str) -> str:
+            nonlocal found
+            found += 1
+            self.count(kind)
+            return _MARKS[kind]
+
+        marked = replace_contacts(text, kinds, replace)
+        if not found:
+            return text
+        if self.params.lines and self.params.action != "drop" and role == "assistant":
+            shorter = drop_contact_lines(marked, _ALL_MARKS)
+            if shorter != marked:
+                self.count("lines")
+                marked = normalise_spaces(shorter)
+        if self.params.action == "remove":
+            return normalise_spaces(marked.translate(_REMOVED))
+        return marked.translate(_MASKED)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -11,7 +10,7 @@ from pydantic import Field
 from operators.data.records import Record
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params
-from operators.teams.cleaning.keeping import keep_order
+from operators.teams.cleaning.keeping import Turns, keep_order
 from operators.text.near_duplicates import near_duplicates
 from operators.text.shingles import Shingling
 
@@ -22,7 +21,7 @@ class NearDuplicatesParams(Params):
     threshold: float = Field(0.7, gt=0, le=1, description="Jaccard similarity from which two records are one")
     permutations: int = Field(128, ge=16, le=1024, description="MinHash permutations")
     ngram: int = Field(
-        5,
+        3,
         ge=1,
         le=32,
         description="Tokens a shingle: words, or characters in unspaced scripts (Chinese, Thai)",
@@ -36,7 +35,7 @@ class NearDuplicatesParams(Params):
     )
     keep: Literal["first", "best"] = Field(
         "best",
-        description="Which of a group stays: the first, or the clean one, then the longest, then the first",
+        description="Which of a group stays: the first, or the clean one, then the most careful, then the longest",
     )
 
 
@@ -59,24 +58,11 @@ class NearDuplicates(Operator[NearDuplicatesParams]):
         order = keep_order(records, p.keep)
         ranked = [records[i] for i in order]
         owner = near_duplicates(
-            _Turns(ranked),
+            Turns(ranked),
             Shingling(p.threshold, p.ngram, p.permutations),
-            topics=_Turns(ranked, ("user",)) if p.question_similarity else None,
+            topics=Turns(ranked, ("user",)) if p.question_similarity else None,
             topic_similarity=p.question_similarity,
         )
         kept = sorted(order[np.flatnonzero(owner < 0)])
         self.count("near_duplicates", len(records) - len(kept))
         return [records[i] for i in kept]
-
-
-class _Turns(Sequence[str]):
-    """The text of each record's turns, joined when it is asked for: not all in memory at once."""
-
-    def __init__(self, records: Sequence[Record], roles: tuple[str, ...] = ("user", "assistant")) -> None:
-        self._records, self._roles = records, roles
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __getitem__(self, i: Any) -> Any:
-        return "\n".join(m.content for m in self._records[i].messages if m.role in self._roles)

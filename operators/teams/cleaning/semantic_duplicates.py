@@ -25,7 +25,7 @@ class SemanticDuplicatesParams(Params):
     threshold: float = Field(0.95, gt=0, le=1, description="Cosine similarity from which two records say the same")
     neighbours: int = Field(32, ge=1, le=1000, description="Nearest records each one is compared with")
     keep: Literal["first", "best"] = Field(
-        "best", description="Which stays: the first, or the clean one, then the longest, then the first"
+        "best", description="Which stays: the first, or the clean one, then the most careful, then the longest"
     )
 
 
@@ -40,6 +40,7 @@ class SemanticDuplicates(Operator[SemanticDuplicatesParams]):
 
     name = "semantic_duplicates"
     team = Team.CLEANING
+    version = 2
     params_type = SemanticDuplicatesParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:

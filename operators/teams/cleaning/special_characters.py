@@ -36,6 +36,7 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
 
     name = "special_characters"
     team = Team.CLEANING
+    version = 2
     params_type = SpecialCharactersParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002

@@ -17,6 +17,7 @@ from operators.text.tokens import chunks, count_tokens, segment_hashes, token_ha
 
 _ENDING_TOKENS = 3
 _USUAL = 3
+_RARE = 0.05
 
 
 class TruncatedAnswersParams(Params):
@@ -47,12 +48,14 @@ class TruncatedAnswers(Operator[TruncatedAnswersParams]):
 
     Complete means: ends in terminal punctuation of any script, in a code block or table, in a list whose items
     have none, or in the words that several answers end in (a signature, a source). Adapts to the set: where
-    most long answers end without punctuation, that is its style and nothing is done. Honours the quality flag:
-    clean records are not touched, but count for the norm.
+    most long answers end without punctuation, that is its style and nothing is done; where hardly any are short, a
+    short one without punctuation is judged if it is flagged. Honours the quality flag: clean records are not
+    touched, but count for the norm.
     """
 
     name = "truncated_answers"
     team = Team.CLEANING
+    version = 2
     params_type = TruncatedAnswersParams
     flagged_only = True
 
@@ -65,9 +68,12 @@ class TruncatedAnswers(Operator[TruncatedAnswersParams]):
             self.count("style_without_punctuation")
             return records
         complete |= _usual_ending(answers)
+        # Where hardly any answer is short, "Paris" is no style of the set: if flagged as well, it is cut off.
+        no_labels = (~long).sum() <= _RARE * len(records)
         kept = []
         for record, whole, sentence in zip(records, complete.tolist(), long.tolist(), strict=True):
-            if whole or not to_process(record) or not (sentence or is_left_hanging(record.answer)):
+            judged = sentence or is_left_hanging(record.answer) or (no_labels and record.flagged is True)
+            if whole or not to_process(record) or not judged or not record.answer.strip():
                 kept.append(record)
                 continue
             answer = cut_to_sentence(record.answer) if p.action == "trim" else ""

@@ -9,7 +9,7 @@ from operators.data.records import Message, Record
 from operators.errors import ConfigError
 from operators.models import SMOLLM2
 from operators.teams.base import Context
-from operators.teams.cleaning.answer_mismatch import foreign_probability, mismatch_p_values
+from operators.teams.cleaning.answer_mismatch import Side, foreign_probability, mismatch_p_values
 from operators.teams.registry import build
 
 
@@ -108,6 +108,14 @@ def test_truncated_answers_follow_the_sets_own_style():
     assert build("truncated_answers").apply(rows, Context()) == rows
 
 
+def test_short_answers_are_judged_where_flagged_and_no_style_of_the_set():
+    rows = [qa(i, "q", s) for i, s in enumerate(SENTENCES)]
+    cut = [qa("cut", "q", "An abnormality", True), qa("unsure", "q", "An abnormality")]
+    assert kept_ids("truncated_answers", rows * 2 + cut)[-1:] == ["unsure"]
+    labels = [qa(f"l{i}", "q", "Paris", True) for i in range(5)]
+    assert kept_ids("truncated_answers", rows + labels) == [r.id for r in rows + labels]
+
+
 def pairs_of_topics(n, d, foreign, seed):
     """Unit vectors of questions and answers that share a topic, a share of the answers moved on by one."""
     rng = np.random.default_rng(seed)
@@ -117,13 +125,13 @@ def pairs_of_topics(n, d, foreign, seed):
     wrong = np.arange(n) < foreign * n
     answers[wrong] = np.roll(answers[wrong], 1, axis=0)
     unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (asked, answers)]
-    return unit[0].astype(np.float32), unit[1].astype(np.float32), wrong
+    return Side(unit[0].astype(np.float32)), Side(unit[1].astype(np.float32)), wrong
 
 
 @pytest.mark.parametrize("foreign", [0.02, 0.1, 0.4])
 def test_mismatch_threshold_follows_the_share_of_foreign_answers(foreign):
     asked, answers, wrong = pairs_of_topics(1000, 64, foreign, seed=1)
-    p = mismatch_p_values(asked, answers, asked[::2], answers[::2])
+    p = mismatch_p_values(asked, answers, Side(asked.vectors[::2]), Side(answers.vectors[::2]))
     found = foreign_probability(p) >= 0.5
     assert found[wrong].mean() > 0.85
     assert found[~wrong].mean() < 0.02
@@ -131,7 +139,7 @@ def test_mismatch_threshold_follows_the_share_of_foreign_answers(foreign):
 
 def test_foreign_answers_have_uniform_p_values():
     asked, answers, wrong = pairs_of_topics(1000, 64, 1.0, seed=2)
-    p = mismatch_p_values(asked, answers, asked[::2], answers[::2])
+    p = mismatch_p_values(asked, answers, Side(asked.vectors[::2]), Side(answers.vectors[::2]))
     assert wrong.all()
     assert np.histogram(p, 5, (0, 1))[0].min() > 140
     assert p.min() > 0
@@ -176,7 +184,7 @@ def test_answer_mismatch_on_real_embeddings():
     mixed = [qa(r.id, r.question, facts[(int(r.id[0]) + 3) % 10], True) if r.id in swapped else r for r in rows]
     kept = kept_ids("answer_mismatch", mixed)
     assert kept == kept_ids("answer_mismatch", mixed)
-    assert len(swapped - set(kept)) >= 7
+    assert len(swapped - set(kept)) >= 6
     assert len({r.id for r in rows} - swapped - set(kept)) <= 2
     clean = [qa(r.id, r.question, r.answer, False) for r in mixed]
     assert kept_ids("answer_mismatch", clean) == [r.id for r in clean]
@@ -208,6 +216,19 @@ def test_near_duplicates_keep_the_best_copy():
     body = "肺炎是肺部的一种感染，会使肺泡发炎并可能充满液体，引起咳嗽和"
     chinese = [qa("a", "什么是肺炎？", body + "发烧。"), qa("b", "什么是肺炎", body + "发热。")]
     assert kept_ids("near_duplicates", chinese) == ["a"]
+
+
+def test_of_near_copies_the_more_careful_one_stays():
+    careless = [
+        BODY.replace("the lungs", "the the lungs"),
+        BODY.replace(",", " ,").replace(".", " ."),
+        BODY.rstrip("."),
+        BODY.replace("infection", "infetion"),
+    ]
+    for copy in careless:
+        rows = [qa("copy", "What is pneumonia?", copy), qa("source", "What is pneumonia?", BODY)]
+        assert kept_ids("near_duplicates", rows) == ["source"]
+        assert kept_ids("near_duplicates", rows, keep="first") == ["copy"]
 
 
 def test_near_duplicates_ignore_a_shared_system_prompt():

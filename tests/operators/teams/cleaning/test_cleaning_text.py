@@ -154,6 +154,7 @@ def test_mask_contacts_can_remove_or_drop():
         ("=====\nTitle\n=====\ntext", "Title\ntext"),
         ("● one\n● two", "- one\n- two"),
         ("100%% sure\ufffd", "100% sure"),
+        ("a conÂsequence Â of significant*** pain", "a consequence of significant pain"),
         ("你好，，世界。。", "你好，世界。"),
     ],
 )
@@ -168,6 +169,7 @@ def test_special_characters_removes_noise(noisy, clear):
         "हिन्दी में नमस्ते। สวัสดีครับ 中文，标点。",
         "## Title\n**bold** and ***both***\n| a | b |\n|---|---|",
         "____ is the capital; C++; 5 * 4; a -> b; F*** off",
+        "Âge, château, CHÂTEAU, SÃO PAULO and João",
         "if (a || b) { return x == y; }",
         "```\n=======\n★★★\n```",
     ],
@@ -184,3 +186,13 @@ def test_special_characters_drops_noise_that_is_not_flagged_clean():
     assert [r.id for r in build("special_characters").apply(rows, Context())] == ["False"]
     with pytest.raises(ConfigError, match="max_share"):
         build("special_characters", {"max_share": 2})
+
+
+def test_mask_contacts_removes_lines_of_answers_only():
+    line = "Rest is best. Questions? Mail a@b.org or call +1 (555) 555-0123."
+    record = Record("a", (Message("user", line), Message("assistant", line)))
+    kept, report = build("mask_contacts").run([record], Context())
+    assert kept[0].answer == "Rest is best."
+    assert kept[0].question == "Rest is best. Questions? Mail [EMAIL] or call [PHONE]."
+    assert report.counts == {"email": 2, "phone": 2, "lines": 1}
+    assert clean("mask_contacts", line, lines=False) == kept[0].question
