@@ -18,9 +18,12 @@ class LengthBoundsParams(Params):
     """Parameters of `length_bounds`."""
 
     min_tokens: int = Field(
-        4, ge=0, description="Tokens a conversation has at least; the paper's 20 drops good short answers"
+        4,
+        ge=0,
+        le=1_000_000,
+        description="Tokens a conversation has at least; the paper's 20 drops good short answers",
     )
-    max_tokens: int = Field(2560, ge=1, description="Tokens a conversation has at most")
+    max_tokens: int = Field(2560, ge=1, le=1_000_000, description="Tokens a conversation has at most")
     keep_incomplete: bool = Field(
         True,
         description="Keep records with an empty question or answer, for Generation to fill. False drops them: "

@@ -32,7 +32,7 @@ class RepetitionParams(Params):
         le=20,
         description="A unit of up to 12 tokens this often in a row is a loop, whatever the ratio",
     )
-    least_tokens: int = Field(20, ge=1, description="Shorter turns are judged by their loops only")
+    least_tokens: int = Field(20, ge=1, le=10_000, description="Shorter turns are judged by their loops only")
     action: Literal["trim", "drop"] = Field(
         "trim",
         description="Say loops and repeated sentences once, and drop only what stays too repetitive; or drop",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from operators.data.records import Message, Record
 from operators.strategist.space import Team
 from operators.teams.base import Context
-from operators.teams.registry import build, operators
+from operators.teams.registry import build, built_in, operators
 
 PIECES = [
     *(
@@ -124,3 +124,23 @@ def test_only_contents_change_and_the_flag_is_honoured(name, rows):
 def test_nothing_to_do_in_an_empty_set(name):
     kept, report = build(name).run([], Context(held_out=records([("q", "a", None, False)])))
     assert (kept, report.rows_in, report.rows_out) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, cls in built_in().items() if cls.team is Team.CLEANING))
+def test_every_parameter_has_a_description_and_every_number_both_bounds(name):
+    for key, part in operators()[name].params_type.model_json_schema()["properties"].items():
+        assert part.get("description"), key
+        if part.get("type") in ("integer", "number"):
+            assert {"minimum", "exclusiveMinimum"} & set(part), key
+            assert {"maximum", "exclusiveMaximum"} & set(part), key
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(CONVERSATIONS)
+def test_what_is_kept_does_not_depend_on_the_order_where_each_record_is_judged_alone(rows):
+    given_ = records(rows)
+    held_out = given_[:2]
+    for name in ("decontaminate", "length_bounds", "repetition", "special_characters", "language_filter"):
+        one = build(name).apply(given_, Context(held_out=held_out))
+        other = build(name).apply(given_[::-1], Context(held_out=held_out))
+        assert {r.id: r for r in one} == {r.id: r for r in other}
