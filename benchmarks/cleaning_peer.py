@@ -27,7 +27,7 @@ from data_juicer.ops.mapper.clean_links_mapper import CleanLinksMapper
 from data_juicer.ops.mapper.fix_unicode_mapper import FixUnicodeMapper
 from data_juicer.ops.mapper.whitespace_normalization_mapper import WhitespaceNormalizationMapper
 
-ONE = {"num_proc": 1, "auto_op_parallelism": False}
+ONE = {"num_proc": None, "auto_op_parallelism": False}
 MINHASH = {"tokenization": "space", "window_size": 5, "jaccard_threshold": 0.7, "num_permutations": 128}
 
 
