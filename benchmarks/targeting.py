@@ -1,24 +1,29 @@
-"""How well the classifier finds low-quality records: `python -m benchmarks.targeting [--json]`.
+"""How well the classifier finds low-quality records: `python -m benchmarks.targeting [PART ...] [--json]`.
 
 The example set without labels; each kind of damage left out of training and met in testing; expert-revised
-instruction records with no and with 200 labels, beside a control that sees only lengths.
+instruction records with no and with 200 labels, beside a control that sees only lengths; and what a record costs,
+beside a one-token verdict of vLLM on the same machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.results import write_result
 from operators.data.records import Message, Record
+from operators.data.store import default_cache
 from operators.embedding import embed
 from operators.example import build_example
+from operators.llm.messages import Request
 from operators.models import MINILM
 from operators.targeting import flag_records
 from operators.targeting.classifier import out_of_fold, without_labels
@@ -26,27 +31,36 @@ from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.matrix import build_matrix
 
 Figures = dict[str, Any]
+LABELS = 200
 
 
 def main() -> None:
     """Runs all parts, prints a table a part, and with --json the figures as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--rows", type=int, default=1200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8], help="of the example set; 7 was tuned on")
+    parser.add_argument("--verdicts", type=int, default=128, help="records that vLLM is asked about")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/targeting_<part>.json")
     arguments = parser.parse_args()
     figures: Figures = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in arguments.seeds:
-            figures[f"example_seed_{seed}"] = example(Path(folder), arguments.rows, seed)
-        figures["left_out"] = left_out(Path(folder), arguments.rows, arguments.seeds[0])
-    figures["coachlm"] = coachlm(arguments.data / "coachlm_pairs.jsonl")
+    for part in arguments.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            figures[part] = PARTS[part](Path(folder), arguments)
+        if arguments.keep:
+            print(f"kept in {write_result(f'targeting_{part}', figures[part])}")
     if arguments.json:
         print(json.dumps(figures))
 
 
-def example(folder: Path, rows: int, seed: int) -> Figures:
+def example(folder: Path, arguments: argparse.Namespace) -> Figures:
+    """One set a seed."""
+    return {f"seed_{seed}": example_set(folder, arguments.rows, seed) for seed in arguments.seeds}
+
+
+def example_set(folder: Path, rows: int, seed: int) -> Figures:
     """AUROC, calibration, and what is flagged of each kind, no labels used."""
     paths = build_example(folder, rows, seed)
     records = [_record(r["id"], r["question"], r["answer"]) for r in _rows(paths.train)]
@@ -74,8 +88,9 @@ def example(folder: Path, rows: int, seed: int) -> Figures:
     return figures
 
 
-def left_out(folder: Path, rows: int, seed: int) -> Figures:
+def left_out(folder: Path, arguments: argparse.Namespace) -> Figures:
     """AUROC on clean evaluation records, half of them damaged in one kind, which training leaves out."""
+    rows, seed = arguments.rows, arguments.seeds[0]
     paths = build_example(folder, rows, seed)
     train = [_record(r["id"], r["question"], r["answer"]) for r in _rows(paths.train)]
     clean = [Sides(r["question"], r["answer"], i, i) for i, r in enumerate(_rows(paths.evaluation))]
@@ -105,10 +120,11 @@ def left_out(folder: Path, rows: int, seed: int) -> Figures:
     return figures
 
 
-def coachlm(file: Path) -> Figures:
-    """AUROC of telling records from expert revisions of other records: each pair gives one of its two."""
+def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
+    """AUROC of telling records from expert revisions of other records: each pair gives one of its two. 200 true
+    labels are shown: asked for where they tell most, and drawn at random; the rest is predicted."""
     rng = np.random.default_rng(0)
-    rows = _rows(file)
+    rows = _rows(arguments.data / "coachlm_pairs.jsonl")
     low = rng.random(len(rows)) < 0.5
     records = [
         _record(str(i), r["question"], r["answer"])
@@ -118,24 +134,98 @@ def coachlm(file: Path) -> Figures:
     ]
     embeddings = embed([r.text for r in records])
     lengths = np.log1p([[len(r.question), len(r.answer)] for r in records])
-    shown = np.zeros(len(rows), bool)
-    shown[rng.permutation(len(rows))[:200]] = True
-    labels = [bool(v) if s else None for v, s in zip(low, shown, strict=True)]
-    places = np.flatnonzero(shown)
+    drawn = np.zeros(len(rows), bool)
+    drawn[rng.permutation(len(rows))[:LABELS]] = True
+    asked = np.zeros(len(rows), bool)
+
+    def ask(places: Sequence[int]) -> list[bool | None]:
+        asked[list(places)] = True
+        return [bool(low[i]) for i in places]
+
+    def found(**options: Any) -> np.ndarray:
+        return flag_records(records, embeddings, precision=0.8, seed=0, **options).probabilities
+
+    unaided = found()
+    aided = found(ask=ask, ask_for=LABELS)
+    aided_by_chance = found(labels=[bool(v) if s else None for v, s in zip(low, drawn, strict=True)])
+    places = np.flatnonzero(drawn)
     control = out_of_fold(
-        lengths[places], low[places].astype(float), np.ones(200), places, lengths, 0, {"num_leaves": 4}
+        lengths[places], low[places].astype(float), np.ones(LABELS), places, lengths, 0, {"num_leaves": 4}
     )
-    unaided = flag_records(records, embeddings, precision=0.8, seed=0).probabilities
-    aided = flag_records(records, embeddings, precision=0.8, seed=0, labels=labels).probabilities
     figures = {
         "no_labels": auroc(low, unaided),
+        "no_labels_ece": calibration_error(low, unaided),
         "no_labels_short_is_bad_control": auroc(low, -lengths[:, 1]),
-        "labels_200": auroc(low[~shown], aided[~shown]),
-        "labels_200_lengths_control": auroc(low[~shown], control[~shown]),
-        "labels_200_ece": calibration_error(low[~shown], aided[~shown]),
+        "labels_200_asked": auroc(low[~asked], aided[~asked]),
+        "labels_200_asked_ece": calibration_error(low[~asked], aided[~asked]),
+        "labels_200_drawn": auroc(low[~drawn], aided_by_chance[~drawn]),
+        "labels_200_drawn_ece": calibration_error(low[~drawn], aided_by_chance[~drawn]),
+        "labels_200_lengths_control": auroc(low[~drawn], control[~drawn]),
     }
     _print("CoachLM pairs, before or after revision", figures)
     return figures
+
+
+def cost(folder: Path, arguments: argparse.Namespace) -> Figures:
+    """Seconds a record, classifier and vLLM one after the other on the same cores.
+
+    Counted for the classifier: describing every record and its damaged copies, training all rounds, predicting;
+    that is, the whole of `flag_records` but for embedding. The search embeds every record anyway; the two sides of
+    a record are embedded for the classifier alone. Both are given apart, and a second ratio includes them.
+    Counted for vLLM: batched requests for a one-token verdict with the built-in model, the server warm.
+    """
+    from operators.config import Endpoint
+    from operators.llm.client import LLMClient
+    from operators.llm.vllm import ManagedServer
+    from operators.models import SMOLLM2
+    from operators.targeting.asking import Asking
+
+    records = [
+        _record(r["id"], r["question"], r["answer"]) for r in _rows(build_example(folder, arguments.rows, 7).train)
+    ]
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        result = work()
+        seconds[name] = (time.perf_counter() - start) / len(records)
+        return result
+
+    cache = default_cache()
+    os.environ["AUTODP_CACHE"] = str(folder / "cache")  # vectors of earlier runs must not help
+    default_cache.cache_clear()
+    embed(["a warm model"])
+    embeddings = timed("embedding records", lambda: embed([r.text for r in records]))
+    timed("embedding sides", lambda: embed([r.question for r in records] + [r.answer for r in records]))
+    timed("classifier", lambda: flag_records(records, embeddings, precision=0.8, seed=0))
+    os.environ["AUTODP_CACHE"] = str(cache)
+    default_cache.cache_clear()
+
+    asked = [int(i) for i in np.random.default_rng(0).permutation(len(records))[: arguments.verdicts]]
+    with ManagedServer(SMOLLM2) as server:
+        endpoint = Endpoint(managed=True, concurrency=64, timeout=600)
+        client = LLMClient(endpoint, base_url=server.base_url)
+        Asking(client, records)([i for i in range(len(records)) if i not in asked][:8])  # warm
+        requests = [one_token_verdict(records[i]) for i in asked]
+        start = time.perf_counter()
+        answers = client.complete(requests)
+        vllm = (time.perf_counter() - start) / len(asked)
+    figures = {
+        "ms_a_record": {**{k: 1000 * v for k, v in seconds.items()}, "vllm one-token verdict": 1000 * vllm},
+        "tokens_a_request": float(np.mean([a.input_tokens + a.output_tokens for a in answers])),
+        "answered": sum(a.error is None for a in answers),
+        "vllm_over_classifier": vllm / seconds["classifier"],
+        "vllm_over_classifier_and_embedding": vllm / sum(seconds.values()),
+    }
+    _print("Cost of a verdict", figures)
+    return figures
+
+
+def one_token_verdict(record: Record) -> Request:
+    """The cheapest question there is about a record: no schema, one token of answer."""
+    return Request(
+        system="Is this training record good? Answer 1 for yes or 0 for no.", prompt=record.text, max_tokens=1
+    )
 
 
 def auroc(target: np.ndarray, scores: np.ndarray) -> float:
@@ -172,6 +262,13 @@ def _print(title: str, figures: Figures) -> None:
             shown = f"{number:.3f}" if isinstance(number, float) else str(number)
             print(f"  {' '.join((name, part)).strip():<40} {shown}")
 
+
+PARTS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
+    "example": example,
+    "left_out": left_out,
+    "coachlm": coachlm,
+    "cost": cost,
+}
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,7 @@ from operators.errors import ConfigError
 from operators.fidelity import Fidelity
 from operators.models import MINILM, model_digest
 from operators.processing import TeamContext
-from operators.results import DataCounts
+from operators.results import DataCounts, LLMUsage
 from operators.strategist.space import Team
 from operators.teams.base import OperatorSpec
 from tasks.durable import in_store, was_executed
@@ -35,6 +35,8 @@ class Prepared(BaseModel):
     loaded: Loaded
     counts: DataCounts
     fidelity: Fidelity
+    usage: LLMUsage = LLMUsage()
+    """Of the judge, for quality labels."""
 
 
 def prepare(config: SearchConfig, stage: Stage) -> Prepared:
@@ -56,6 +58,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         )
         say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
     dataset = loaded.dataset
+    usage = LLMUsage()
     with stage("embed"):
         embedding = in_store(embed, config.store).submit(dataset, MINILM, embedder_sha256, runtime)
         embedding.wait()
@@ -63,16 +66,19 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             warm_up(config.endpoints)  # something is new: a managed server will be needed, and takes a minute
     with stage("target"):
         if config.targeting.enabled:
-            dataset = in_store(flag_low_quality, config.store)(
+            flagging = in_store(flag_low_quality, config.store).submit(
                 dataset,
                 embedding.result(),
                 config.targeting,
                 MINILM,
                 embedder_sha256,
                 config.seed,
+                config.data.task,
                 runtime,
             )
-            say(f"{dataset.flagged} records flagged as low quality")
+            dataset = flagging.result().dataset
+            usage = flagging.result().usage if was_executed(flagging) else LLMUsage()
+            say(f"{dataset.flagged} records to be processed as low quality. {flagging.result().note}")
     with stage("sample"):
         splits = in_store(split_questions, config.store)(
             dataset, evaluation, config.data, config.seed, config.store
@@ -110,6 +116,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             sampled=sample.dataset.rows,
         ),
         fidelity=sample.fidelity,
+        usage=usage,
     )
 
 

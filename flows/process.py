@@ -35,7 +35,8 @@ class ProcessConfig(Settings):
     store: str = Field(".autodp/store", description="Content store: path or s3:// URL")
     data_format: Data = Data(input="")
     rewriter: Endpoint | None = Field(None, description="Instead of the recipe's rewriter endpoint")
-    i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter outside this network")
+    judge: Endpoint | None = Field(None, description="Instead of the recipe's judge, which labels records")
+    i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter or judge outside this network")
     cluster: Cluster = Cluster()
 
 
@@ -54,7 +55,10 @@ class ProcessResult(BaseModel):
 def process_dataset(config: ProcessConfig) -> ProcessResult:
     """Applies a recipe's teams in order; the same recipe and input give the same bytes."""
     recipe = read_recipe(config.recipe)
-    runtime = Runtime(store=config.store, cluster=config.cluster, rewriter=_rewriter(recipe, config))
+    endpoints = _endpoints(recipe, config)
+    runtime = Runtime(
+        store=config.store, cluster=config.cluster, rewriter=endpoints.rewriter, judge=endpoints.judge
+    )
     _check_models(recipe)
     _check_operators(recipe, config.recipe)
     context = TeamContext(
@@ -105,24 +109,28 @@ def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Run
             recipe.embedder,
             recipe.embedder_sha256,
             recipe.seed,
+            recipe.task,
             runtime,
-        )
+        ).dataset
     if context.held_out is None:
         return dataset
     return in_store(leave_out, runtime.store)(dataset, context.held_out, recipe.left_out, runtime.store)
 
 
-def _rewriter(recipe: Recipe, config: ProcessConfig) -> Endpoint | None:
-    endpoint = config.rewriter or recipe.rewriter
-    allowed: tuple[Literal["rewriter"], ...] = ("rewriter",) if config.i_allow_records_to_leave else ()
+def _endpoints(recipe: Recipe, config: ProcessConfig) -> Endpoints:
+    roles: tuple[Literal["rewriter", "judge"], ...] = ("rewriter", "judge")
     # The same rule as in a search: records stay inside unless the owner says otherwise.
     try:
-        Endpoints(rewriter=endpoint, i_allow_records_to_leave_for=allowed)
+        return Endpoints(
+            rewriter=config.rewriter or recipe.rewriter,
+            judge=config.judge or recipe.judge,
+            i_allow_records_to_leave_for=roles if config.i_allow_records_to_leave else (),
+        )
     except ValueError:
         raise ConfigError(
-            "the rewriter endpoint is outside this network; use a private server, or set i_allow_records_to_leave"
+            "the rewriter or judge endpoint is outside this network; use a private server, or set "
+            "i_allow_records_to_leave"
         ) from None
-    return endpoint
 
 
 def _check_models(recipe: Recipe) -> None:

@@ -59,13 +59,13 @@ def search(config: SearchConfig) -> SearchResult:
     trials = [t for r in rounds for t in r.trials]
     if not trials:
         raise BudgetExceeded(f"the budget ({stopped}) ended before a first trial: raise budget.{stopped}")
-    work = reduce(_add, (r.work for r in rounds))
+    work = reduce(_add, (r.work for r in rounds), llm_work(ready.usage))
     say(f"the search ends after {len(rounds)} rounds and {len(trials)} trials ({stopped})")
 
     with clock.stage("verdict"):
-        verdict, judged = _verdict(plan, rounds)
+        verdict, judged = judge_sealed(plan, rounds)
     with clock.stage("process the whole set"):
-        runs = _process_whole(plan, verdict)
+        runs = process_whole(plan, verdict)
         for run in runs:
             work = _add(work, llm_work(run.result().usage if was_executed(run) else LLMUsage()))
         work = work.model_copy(
@@ -118,7 +118,8 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
     rounds: list[Round] = []
     while True:
         trials = [t for r in rounds for t in r.trials]
-        tokens = sum(r.work.llm_input_tokens + r.work.llm_output_tokens for r in rounds)
+        spent = reduce(_add, (r.work for r in rounds), llm_work(ready.usage))
+        tokens = spent.llm_input_tokens + spent.llm_output_tokens
         remaining = Remaining(
             rounds=budget.rounds - len(rounds),
             trials=max(budget.trials - len(trials), 0),
@@ -147,7 +148,7 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
             return rounds, "exhausted"
 
 
-def _verdict(plan: Plan, rounds: list[Round]) -> tuple[Verdict, FineTune]:
+def judge_sealed(plan: Plan, rounds: list[Round]) -> tuple[Verdict, FineTune]:
     """Opens the sealed questions once, for the candidate and the baseline. Also the model the verdict is for."""
     trials = [t for r in rounds for t in r.trials]
     tuned = [t for r in rounds for t in r.tuned]
@@ -174,7 +175,7 @@ def _verdict(plan: Plan, rounds: list[Round]) -> tuple[Verdict, FineTune]:
     return verdict, tuned[best] if verdict.decision == "adopt" else baseline
 
 
-def _process_whole(plan: Plan, verdict: Verdict) -> list[PrefectFuture[TeamRun]]:
+def process_whole(plan: Plan, verdict: Verdict) -> list[PrefectFuture[TeamRun]]:
     """The winner on every training record, one team after the other."""
     strategy: Strategy = verdict.strategy if verdict.decision == "adopt" else NO_PROCESSING
     runs: list[PrefectFuture[TeamRun]] = []

@@ -55,6 +55,11 @@ class Targeting(Settings):
 
     enabled: bool = True
     label_column: str | None = Field(None, description="Column with true labels (1 or true = low quality)")
+    labels: int = Field(
+        0,
+        ge=0,
+        description="Labels asked of endpoints.judge, where there is no true one; the most informative first",
+    )
     precision: float = Field(0.8, gt=0, lt=1, description="Expected precision among flagged records")
 
 
@@ -248,12 +253,26 @@ class SearchConfig(Settings):
     def _all_teams(cls, value: dict[Team, tuple[Step, ...]]) -> dict[Team, tuple[Step, ...]]:
         return {**DEFAULT_CHAINS, **value}
 
+    @field_validator("targeting", mode="before")
+    @classmethod
+    def _on_or_off(cls, value: Any) -> Any:
+        # "targeting: off" reads as false in YAML, and as text after --set or in a form.
+        if isinstance(value, bool):
+            return {"enabled": value}
+        if isinstance(value, str) and value.lower() in ("on", "off"):
+            return {"enabled": value.lower() == "on"}
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.strategist.kind in ("claude", "hybrid") and self.endpoints.strategist is None:
             raise ValueError(f"strategist.kind is {self.strategist.kind}, so endpoints.strategist must be set")
         if self.judging.method == "pairwise" and self.endpoints.judge is None:
             raise ValueError("judging.method is pairwise, so endpoints.judge must be set")
+        if self.targeting.enabled and self.targeting.labels and self.endpoints.judge is None:
+            raise ValueError(
+                f"targeting.labels is {self.targeting.labels}, so endpoints.judge must be set: it gives the labels"
+            )
         return self
 
     @property

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from operators.config import Endpoint
 from operators.data.store import DatasetRef, Store
+from operators.llm.connection import Connection
 from operators.results import LLMUsage, TeamRun
 from operators.strategist.space import Team
 from operators.teams.base import Context, OperatorSpec
@@ -31,42 +31,20 @@ class TeamContext(BaseModel):
     task: str = ""
 
 
-class Rewriter(BaseModel):
-    """How a worker reaches the private rewriter model."""
-
-    model_config = ConfigDict(frozen=True)
-    endpoint: Endpoint
-    base_url: str
-    cache: str | None = None
-    """Directory of the request cache."""
-    token_limit: int | None = None
-
-
 def run_team(
     team: Team,
     specs: Sequence[OperatorSpec],
     source: DatasetRef,
     context: TeamContext,
     store_root: str,
-    rewriter: Rewriter | None,
+    rewriter: Connection | None,
     *,
     progress: Progress = lambda _label, _done, _total: None,
 ) -> TeamRun:
     """Runs the team's operators one after the other and stores the result."""
     start = time.perf_counter()
     store = Store(store_root)
-    client = None
-    if rewriter is not None:
-        from operators.llm.cache import RequestCache
-        from operators.llm.client import LLMClient
-
-        client = LLMClient(
-            rewriter.endpoint,
-            base_url=rewriter.base_url,
-            cache=RequestCache(rewriter.cache) if rewriter.cache else None,
-            token_limit=rewriter.token_limit,
-            role="rewriter",
-        )
+    client = rewriter.client("rewriter") if rewriter else None
     ctx = Context(
         seed=context.seed,
         target_model=context.target_model,

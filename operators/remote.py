@@ -10,6 +10,8 @@ from pathlib import Path
 from operators.config import Sampling, Targeting, Training
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.fidelity import Fidelity
+from operators.llm.connection import Connection
+from operators.results import Flagging, LLMUsage
 from operators.training.lora import FineTune
 
 Progress = Callable[[str, int, int], None]
@@ -62,30 +64,44 @@ def flag_dataset(
     settings: Targeting,
     embedder: str,
     seed: int,
+    task: str,
+    judge: Connection | None,
     store_root: str,
     *,
     progress: Progress,
-) -> DatasetRef:
-    """Stores the same records with their quality flags."""
+) -> Flagging:
+    """Stores the same records with their quality flags. `judge` gives the labels that `settings` ask for."""
     import numpy as np
 
-    from operators.targeting import flag_records, labels_of
+    from operators.targeting import Asking, flag_records, labels_of
 
     store = Store(store_root)
     records = store.get_records(dataset)
     with store.open(embeddings.sha256) as file:
         vectors = np.lib.format.read_array(file, allow_pickle=False)
     labels = labels_of(records, settings.label_column) if settings.label_column else None
+    asking = (
+        Asking(judge.client("judge"), records, task=task, seed=seed, progress=progress)
+        if judge and settings.labels
+        else None
+    )
     result = flag_records(
         records,
         vectors,
         precision=settings.precision,
         seed=seed,
         labels=labels,
+        ask=asking,
+        ask_for=settings.labels,
         embedder=embedder,
         progress=progress,
     )
-    return store.put_records(replace(r, flagged=f) for r, f in zip(records, result.flags, strict=True))
+    return Flagging(
+        dataset=store.put_records(replace(r, flagged=f) for r, f in zip(records, result.flags, strict=True)),
+        note=f"{result.note} {asking.note}" if asking else result.note,
+        expected_precision=result.expected_precision,
+        usage=asking.client.usage if asking else LLMUsage(),
+    )
 
 
 def fine_tune_dataset(

@@ -33,6 +33,17 @@ class LLMUsage(Result):
         return LLMUsage(**{k: v + getattr(other, k) for k, v in self.model_dump().items()})
 
 
+class Flagging(Result):
+    """The quality flags of one data set, and what they rest on."""
+
+    dataset: DatasetRef
+    note: str
+    """In a sentence or two."""
+    expected_precision: float | None = None
+    """Of the records flagged as low quality; None where there are none."""
+    usage: LLMUsage = LLMUsage()
+
+
 class TeamRun(Result):
     """One team applied to one data set: a node of the prefix tree."""
 
@@ -265,6 +276,8 @@ class Recipe(Result):
     targeting: Targeting = Targeting()
     rewriter: Endpoint | None = None
     """The private model of LLM operators; set only where the strategy has some."""
+    judge: Endpoint | None = None
+    """The private model that quality labels are asked of; set only where `targeting.labels` asks for some."""
     development: RecordsFile | None = None
     evaluation: RecordsFile | None = None
     left_out: Literal["question", "conversation"] = "conversation"

@@ -8,8 +8,9 @@ from operators import jobs, processing
 from operators.config import Endpoint, Endpoints, Step
 from operators.data.store import DatasetRef
 from operators.errors import ConfigError
+from operators.llm.connection import Connection
 from operators.models import model_digest
-from operators.processing import Rewriter, TeamContext
+from operators.processing import TeamContext
 from operators.results import TeamRun
 from operators.strategist.space import Team
 from operators.teams.base import OperatorSpec
@@ -51,12 +52,7 @@ def apply_team(
             raise ConfigError(
                 f"team {team} needs a model: configure endpoints.rewriter, or give it other operators"
             )
-        rewriter = Rewriter(
-            endpoint=runtime.rewriter,
-            base_url=base_url(runtime.rewriter),
-            cache=request_cache(),
-            token_limit=runtime.token_limit,
-        )
+        rewriter = connection(runtime.rewriter, runtime)
     with shown() as progress:
         return jobs.run(
             processing.run_team,
@@ -85,6 +81,16 @@ def base_url(endpoint: Endpoint) -> str:
 
         return shared_server(endpoint.model).start().wait().base_url
     return endpoint.base_url or "https://api.anthropic.com"
+
+
+def connection(endpoint: Endpoint, runtime: Runtime) -> Connection:
+    """How a worker asks the endpoint; starts (once) and waits for the server where it is a managed one."""
+    return Connection(
+        endpoint=endpoint,
+        base_url=base_url(endpoint),
+        cache=request_cache(),
+        token_limit=runtime.token_limit,
+    )
 
 
 def model_identity(endpoint: Endpoint | None) -> str | None:

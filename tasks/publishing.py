@@ -87,6 +87,7 @@ def make_recipe(
         embedder_sha256=embedder_sha256,
         targeting=config.targeting,
         rewriter=config.endpoints.rewriter if any(map(needs_llm, used.values())) else None,
+        judge=config.endpoints.judge if config.targeting.enabled and config.targeting.labels else None,
         development=RecordsFile(file="development.jsonl", sha256=splits.search.sha256),
         evaluation=RecordsFile(file="evaluation.jsonl", sha256=splits.held_out.sha256),
         left_out="conversation" if config.data.evaluation else "question",

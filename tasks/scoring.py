@@ -5,7 +5,10 @@ from __future__ import annotations
 from operators import jobs, remote
 from operators.config import Targeting
 from operators.data.store import BlobRef, DatasetRef
+from operators.errors import ConfigError
+from operators.results import Flagging
 from tasks.durable import durable
+from tasks.processing import connection, model_identity
 from tasks.progress import shown
 from tasks.runtime import Runtime
 
@@ -24,11 +27,14 @@ def embed(dataset: DatasetRef, model: str, model_sha256: str, runtime: Runtime) 
 
 @durable(
     "flag-low-quality",
-    content=lambda dataset, embeddings, settings, embedder, embedder_sha256, seed, runtime: [  # noqa: ARG005
+    version="2",
+    content=lambda dataset, embeddings, settings, embedder, embedder_sha256, seed, task, runtime: [  # noqa: ARG005
         dataset.sha256,
         settings,
         embedder_sha256,
         seed,
+        # The judge matters only to those who ask it.
+        [task, model_identity(runtime.judge)] if settings.labels else None,
     ],
 )
 def flag_low_quality(
@@ -38,9 +44,16 @@ def flag_low_quality(
     embedder: str,
     embedder_sha256: str,  # noqa: ARG001 - for the key
     seed: int,
+    task: str,
     runtime: Runtime,
-) -> DatasetRef:
-    """Sets every record's quality flag by the classifier, on a Ray worker."""
+) -> Flagging:
+    """Sets every record's quality flag by the classifier, on a Ray worker; a private judge gives labels from
+    there, where some are asked for."""
+    judge = None
+    if settings.labels:
+        if runtime.judge is None:
+            raise ConfigError("targeting.labels asks a judge for labels: configure endpoints.judge")
+        judge = connection(runtime.judge, runtime)
     with shown() as progress:
         return jobs.run(
             remote.flag_dataset,
@@ -49,6 +62,8 @@ def flag_low_quality(
             settings,
             embedder,
             seed,
+            task,
+            judge,
             runtime.store,
             cluster=runtime.cluster,
             progress=progress,

@@ -11,8 +11,9 @@ from operators.data.records import Record
 from operators.errors import ConfigError, DataError
 from operators.models import MINILM
 from operators.sampling import check_finite
+from operators.targeting.active import Ask, collect
 from operators.targeting.classifier import with_labels, without_labels
-from operators.targeting.matrix import build_matrix
+from operators.targeting.matrix import build_matrix, sides_of
 
 FEWEST_RECORDS = 20
 FEWEST_LABELS = 5
@@ -44,15 +45,17 @@ def flag_records(
     precision: float,
     seed: int,
     labels: Sequence[bool | None] | None = None,
+    ask: Ask | None = None,
+    ask_for: int = 0,
     embedder: str = MINILM,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Targeting:
-    """Scores every record as clean or low quality.
+    """Scores every record as clean or low quality; one that lacks a side, where most do not, is of low quality.
 
     `embeddings` are of the whole records, shape (n, d), by the model `embedder`. Without `labels` the classifier
     learns from the set itself and damaged copies of it; with labels (True: low quality, None: unknown) it learns
-    from those, and the unsupervised verdict is one of its features. `precision` in (0, 1) is asked of the records
-    flagged True, on average.
+    from those, and the unsupervised verdict is one of its features. `ask(places)` gives up to `ask_for` further
+    labels, asked where they tell most. `precision` in (0, 1) is asked of the records flagged True, on average.
 
     Raises DataError where embeddings or labels do not fit the records or are not finite, ConfigError where
     `precision` is out of range.
@@ -68,20 +71,21 @@ def flag_records(
     if n < FEWEST_RECORDS:
         return _undecided(n, f"{n} records are too few to tell good from bad (at least {FEWEST_RECORDS})")
     matrix = build_matrix(records, embeddings, seed=seed, embedder=embedder, progress=progress)
-    probabilities = without_labels(matrix, seed)
-    note = "No labels were used: trained on the set's records against damaged copies of them."
-    if labels is not None:
-        labelled = np.array([v is not None for v in labels], bool)
-        target = np.array([v is True for v in labels], bool)
-        low, clean = int((labelled & target).sum()), int((labelled & ~target).sum())
+    unaided = without_labels(matrix, seed)
+    features = np.hstack([matrix.records, _reduced(embeddings)])
+
+    def fit(given: Sequence[bool | None]) -> np.ndarray | None:
+        low, clean = _counts(given)
         if min(low, clean) < FEWEST_LABELS:
-            note += (
-                f" {low} labels of low quality and {clean} of clean are too few ({FEWEST_LABELS} each): set aside."
-            )
-        else:
-            features = np.hstack([matrix.records, _reduced(embeddings)])
-            probabilities = with_labels(features, target, labelled, probabilities, seed)
-            note = f"Trained on {low + clean} labels ({low} low quality)."
+            return None
+        labelled = np.array([v is not None for v in given], bool)
+        return with_labels(features, np.array([v is True for v in given], bool), labelled, unaided, seed)
+
+    given = list(labels) if labels is not None else [None] * n
+    if ask is not None and ask_for > 0:
+        given = collect(ask, fit, features, given, ask_for, seed)
+    aided = fit(given)
+    probabilities = np.where(_lacks_side(records, given), 1.0, unaided if aided is None else aided)
     threshold, clean_below = thresholds(probabilities, precision)
     flagged = probabilities >= threshold
     flags = [
@@ -93,8 +97,32 @@ def flag_records(
         threshold,
         clean_below,
         float(probabilities[flagged].mean()) if flagged.any() else None,
-        note,
+        _note(given, aided is not None),
     )
+
+
+def _lacks_side(records: Sequence[Record], labels: Sequence[bool | None]) -> np.ndarray:
+    """Where a question or an answer is missing and no label calls the record clean: a fault that needs no
+    classifier. A set of which most records lack a side is meant to be so."""
+    lacks = np.array([not all(side.strip() for side in sides_of(r)) for r in records], bool)
+    if lacks.mean() > 0.5:
+        return np.zeros(len(records), bool)
+    return lacks & np.array([v is not False for v in labels], bool)
+
+
+def _counts(labels: Sequence[bool | None]) -> tuple[int, int]:
+    """How many say low quality, and how many clean."""
+    return sum(v is True for v in labels), sum(v is False for v in labels)
+
+
+def _note(labels: Sequence[bool | None], used: bool) -> str:
+    low, clean = _counts(labels)
+    if used:
+        return f"Trained on {low + clean} labels ({low} low quality)."
+    note = "No labels were used: trained on the set's records against damaged copies of them."
+    if low + clean:
+        note += f" {low} labels of low quality and {clean} of clean are too few ({FEWEST_LABELS} each): set aside."
+    return note
 
 
 def thresholds(probabilities: np.ndarray, precision: float) -> tuple[float, float]:

@@ -97,6 +97,9 @@ def test_environment_variables(write, monkeypatch: pytest.MonkeyPatch) -> None:
         ({**MINIMAL, "teams": {"polishing": []}}, "teams.polishing"),
         ({**MINIMAL, "strategist": {"kind": "claude"}}, "endpoints.strategist must be set"),
         ({**MINIMAL, "judging": {"method": "pairwise"}}, "endpoints.judge must be set"),
+        ({**MINIMAL, "targeting": {"labels": 50}}, "targeting.labels is 50, so endpoints.judge must be set"),
+        ({**MINIMAL, "targeting": {"labels": -1}}, "targeting.labels: Input should be greater than or equal to 0"),
+        ({**MINIMAL, "targeting": "of"}, "targeting: "),
         ({**MINIMAL, "data": {"input": "x", "task": "t" * 2001}}, "data.task: String should have at most 2000"),
     ],
 )
@@ -221,3 +224,20 @@ def test_the_strategist_cannot_be_given_records() -> None:
 def test_an_address_is_private_only_where_its_network_is(address) -> None:
     host = f"[{address}]" if address.version == 6 else str(address)
     assert Endpoint(base_url=f"http://{host}:8000").is_private == (address.is_private or address.is_loopback)
+
+
+@pytest.mark.parametrize(
+    "text", ["targeting: off", "targeting: false", "targeting: 'off'", "targeting: {enabled: off}"]
+)
+def test_targeting_is_switched_off_in_a_word(write, text: str) -> None:
+    made = load_config(write(f"data: {{input: rows.jsonl}}\n{text}\n"))
+    assert not made.targeting.enabled
+    assert load_config(write(MINIMAL), ["targeting=off"]).targeting == made.targeting
+    assert load_config(write(MINIMAL), ["targeting=on"]).targeting.enabled
+
+
+def test_labels_are_asked_of_a_private_judge() -> None:
+    assert config(targeting={"labels": 50}, endpoints={"judge": PRIVATE}).targeting.labels == 50
+    with pytest.raises(ConfigError, match=r"endpoints\.judge would send records"):
+        config(targeting={"labels": 50}, endpoints={"judge": EXTERNAL})
+    assert config(targeting={"enabled": False, "labels": 50}).endpoints.judge is None

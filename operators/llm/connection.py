@@ -1,0 +1,36 @@
+"""How a worker reaches a private model: the endpoint, where it answers, and what it may cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from operators.config import Endpoint
+
+if TYPE_CHECKING:
+    from operators.llm.client import LLMClient
+
+
+class Connection(BaseModel):
+    """Everything a client is made of; unlike one, it travels as a task's argument."""
+
+    model_config = ConfigDict(frozen=True)
+    endpoint: Endpoint
+    base_url: str
+    cache: str | None = None
+    """Directory of the request cache."""
+    token_limit: int | None = None
+
+    def client(self, role: str) -> LLMClient:
+        """A client that counts its usage from zero; `role` appears in its errors."""
+        from operators.llm.cache import RequestCache
+        from operators.llm.client import LLMClient
+
+        return LLMClient(
+            self.endpoint,
+            base_url=self.base_url,
+            cache=RequestCache(self.cache) if self.cache else None,
+            token_limit=self.token_limit,
+            role=role,
+        )
