@@ -85,6 +85,8 @@ def with_labels(
     }
     scores = out_of_fold(rows[places], y, np.ones(len(places)), places, rows, seed, settings)
     platt = LogisticRegression(C=1.0).fit(_logit(scores[places])[:, None], y)
+    if platt.coef_[0, 0] <= 0:  # no better than chance on what was not seen: such labels teach nothing
+        return np.full(len(rows), y.mean())
     return np.asarray(platt.predict_proba(_logit(scores)[:, None])[:, 1], np.float64)
 
 

@@ -51,13 +51,13 @@ def test_labels_of_one_class_are_set_aside_and_said_so(label):
     assert found.flags == flagged(pairs(40)).flags
 
 
-def test_labels_that_contradict_each_other_flag_little():
+def test_labels_that_contradict_each_other_decide_nothing():
     """Every record stands there twice, once labelled low and once clean, in either order."""
     rng = np.random.default_rng(0)
     labels = [bool(v) for first in rng.random(60) < 0.5 for v in (first, not first)]
     found = flagged([p for p in pairs(60) for _ in range(2)], labels=labels)
     assert "Trained on 120 labels (60 low quality)" in found.note
-    assert np.mean([f is None for f in found.flags]) > 0.6
+    assert found.flags == [None] * 120
 
 
 def test_no_label_at_all_is_no_label():
@@ -94,11 +94,9 @@ def test_a_side_that_is_missing_is_low_quality_unless_a_label_says_otherwise():
     assert found.probabilities[9] < found.probabilities[7]
 
 
-def test_identical_rows_are_scored_alike_but_for_a_few():
-    """No neighbour search or tree stumbles over them, nor over more of them than statistics are taken from."""
-    found = flagged([pairs(1)[0]] * 6000)
-    low, high = np.quantile(found.probabilities, [0.05, 0.95])
-    assert high - low < 0.1
+def test_identical_rows_stop_no_neighbour_search_and_no_tree():
+    """More of them than statistics are taken from."""
+    assert "No labels were used" in flagged([pairs(1)[0]] * 6000).note
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
