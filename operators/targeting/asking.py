@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from operators.data.records import Record
-from operators.llm.ask import refuse_failures
+from operators.errors import EndpointError
+from operators.llm.ask import TOLERATED_FAILURES
 from operators.llm.client import LLMClient
-from operators.llm.messages import Answer, Request, Schema
+from operators.llm.messages import TRANSPORT_ERRORS, Answer, Request, Schema
 from operators.llm.prompts import data_block, system_prompt
 from operators.targeting.matrix import sides_of
 
@@ -54,7 +55,12 @@ class Asking:
         self.asked += len(places)
         requests = [self._request(self.records[i], order) for i in places for order in (0, 1)]
         answers = self.client.complete(requests, self.progress, label="labels")
-        refuse_failures("targeting.labels", "judge", answers)
+        lost = sum(a.error in TRANSPORT_ERRORS or a.error == "rejected" for a in answers)
+        if lost > max(1, TOLERATED_FAILURES * len(answers)):
+            raise EndpointError(
+                f"targeting.labels: {lost} of {len(answers)} requests got no answer; see the log of the judge's "
+                "server (it must take output_config with a JSON schema) and run again: the answers so far are kept"
+            )
         return [self._label(*answers[2 * i : 2 * i + 2]) for i in range(len(places))]
 
     @property
