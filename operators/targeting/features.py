@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from operators.targeting.corruptions import Sides
 
@@ -22,10 +24,21 @@ MAX_CHARACTERS = 20_000
 Features = dict[str, float]
 
 
-def grams(text: str) -> frozenset[str]:
-    """The characters and character trigrams of a text in lower case: units of every language and script."""
+class Grams(NamedTuple):
+    """The distinct characters and character trigrams of a text in lower case: units of every language and
+    script."""
+
+    characters: frozenset[str]
+    trigrams: frozenset[str]
+
+
+NO_GRAMS = Grams(frozenset(), frozenset())
+
+
+def grams(text: str) -> Grams:
+    """The grams of a text, of its first MAX_CHARACTERS characters."""
     text = text[:MAX_CHARACTERS].lower()
-    return frozenset(text[i : i + 3] for i in range(len(text) - 2)) | frozenset(text)
+    return Grams(frozenset(text), frozenset(map("".join, zip(text, text[1:], text[2:], strict=False))))
 
 
 class SetStatistics:
@@ -38,42 +51,29 @@ class SetStatistics:
         self.rows = len(sides)
         self.questions = {i: grams(s.question) for i, s in sides.items()}
         self.answers = {i: grams(s.answer) for i, s in sides.items()}
-        self._in_questions = Counter(g for found in self.questions.values() for g in found)
-        self._in_answers = Counter(g for found in self.answers.values() for g in found)
+        self._in_questions = _Rarity(self.questions.values(), self.rows)
+        self._in_answers = _Rarity(self.answers.values(), self.rows)
         words = {i: s.answer[:MAX_CHARACTERS].split() for i, s in sides.items()}
         self._words = Counter(w for found in words.values() for w in set(found))
         self._last = Counter(found[-1] for found in words.values() if found)
         self._own_words = {i: frozenset(found) for i, found in words.items()}
         self._own_last = {i: found[-1] if found else "" for i, found in words.items()}
 
-    def features(self, sides: Sides, asked: frozenset[str], answered: frozenset[str]) -> Features:
+    def features(self, sides: Sides, asked: Grams, answered: Grams) -> Features:
         """All text features of one record or damaged copy, `asked` and `answered` being the grams of its two
         sides. Its source does not count in the set's frequencies: else an original, counted among them, would
         be better known than its copy, and the classifier would learn just that."""
         question, answer = sides.question[:MAX_CHARACTERS], sides.answer[:MAX_CHARACTERS]
-        own_question = self.questions.get(sides.asker, frozenset())
-        own_answer = self.answers.get(sides.answerer, frozenset())
+        own_question = self.questions.get(sides.asker, NO_GRAMS)
+        own_answer = self.answers.get(sides.answerer, NO_GRAMS)
         found = {f"question_{k}": v for k, v in _text(question).items()}
         found |= {f"answer_{k}": v for k, v in _text(answer).items()}
-        found |= {f"question_{k}": v for k, v in self._rarity(asked, self._in_questions, own_question).items()}
-        found |= {f"answer_{k}": v for k, v in self._rarity(answered, self._in_answers, own_answer).items()}
+        found |= {f"question_{k}": v for k, v in self._in_questions.features(asked, own_question).items()}
+        found |= {f"answer_{k}": v for k, v in self._in_answers.features(answered, own_answer).items()}
         found |= self._ending(answer, sides.answerer)
         found["length_ratio"] = found["answer_length"] - found["question_length"]
-        found["shared"] = self._shared(asked, answered)
+        found["shared"] = self._in_questions.shared(asked, answered)
         return found
-
-    def _rarity(self, found: frozenset[str], counts: Counter[str], own: frozenset[str]) -> Features:
-        """Log of one over the share of other records that have a trigram (mean and top decile over the text's
-        trigrams), the same of its rarest character, and how many of its characters few records have."""
-        rarity = {g: math.log((self.rows + 1) / (counts[g] - (g in own) + 1)) for g in found}
-        three = sorted(v for g, v in rarity.items() if len(g) == 3)
-        one = [v for g, v in rarity.items() if len(g) == 1]
-        return {
-            "rarity": sum(three) / len(three) if three else math.nan,
-            "rarity_high": three[int(0.9 * len(three))] if three else math.nan,
-            "rarest_character": max(one, default=math.nan),
-            "rare_characters": sum(v > 3 for v in one),
-        }
 
     def _ending(self, answer: str, source: int) -> Features:
         """How usual the last word is as a last word, and how usual the words are in other answers."""
@@ -89,18 +89,53 @@ class SetStatistics:
             "unknown_words": sum(k == 0 for k in known) / len(known),
         }
 
-    def _shared(self, asked: frozenset[str], answered: frozenset[str]) -> float:
+
+class _Rarity:
+    """Log of one over the share of a set's texts that have a gram, looked up."""
+
+    def __init__(self, texts: Iterable[Grams], rows: int) -> None:
+        counts = Counter(g for found in texts for part in found for g in part)
+        logs = [math.log((rows + 1) / (k + 1)) for k in range(rows + 1)]
+        self._unseen = logs[0]
+        self._all = {g: logs[k] for g, k in counts.items()}
+        self._but_one = {g: logs[k - 1] for g, k in counts.items()}
+        """Where one of the texts that have the gram does not count."""
+
+    def features(self, found: Grams, own: Grams) -> Features:
+        """Rarity of the trigrams (mean and top decile) and of the rarest character, and how many characters few
+        texts have. A text whose grams are `own` does not count."""
+        three = sorted(self._of(found.trigrams, own.trigrams))
+        one = self._of(found.characters, own.characters)
+        return {
+            "rarity": sum(three) / len(three) if three else math.nan,
+            "rarity_high": three[int(0.9 * len(three))] if three else math.nan,
+            "rarest_character": max(one, default=math.nan),
+            "rare_characters": sum(v > 3 for v in one),
+        }
+
+    def shared(self, asked: Grams, answered: Grams) -> float:
         """Share of the question's trigrams that the answer has, weighted by their rarity among questions."""
-        inside = (g for g in asked if len(g) == 3 and g == g.strip())
-        weights = {g: math.log((self.rows + 1) / (self._in_questions[g] + 1)) for g in inside}
-        total = sum(weights.values())
-        return sum(w for g, w in weights.items() if g in answered) / total if total > 0 else math.nan
+        inside = [g for g in asked.trigrams if not (g[0].isspace() or g[-1].isspace())]
+        total = math.fsum(self._all.get(g, self._unseen) for g in inside)
+        if total <= 0:
+            return math.nan
+        return math.fsum(self._all.get(g, self._unseen) for g in inside if g in answered.trigrams) / total
+
+    def _of(self, found: frozenset[str], own: frozenset[str]) -> list[float]:
+        both = found & own
+        rarity = list(map(self._but_one.__getitem__, both))
+        if len(both) < len(found):
+            rarity += [self._all.get(g, self._unseen) for g in found - own]
+        return rarity
 
 
 def _text(text: str) -> Features:
     """Numbers about one side alone. Shares are of its characters."""
     size = max(1, len(text))
-    kinds = Counter(map(unicodedata.category, text))
+    letters = Counter(text)
+    kinds: Counter[str] = Counter()
+    for character, n in letters.items():
+        kinds[unicodedata.category(character)] += n
     words = text.lower().split()
     counts = Counter(words)
     pairs = Counter(pairwise(words))
@@ -119,20 +154,30 @@ def _text(text: str) -> Features:
         "controls": sum(v for k, v in kinds.items() if k[0] == "C" or k in ("Zl", "Zp")) / size,
         "spaces": kinds["Zs"] / size,
         "spacing": len(_SPACING.findall(text)) / size,
-        "scripts": len({unicodedata.name(c, "?").split()[0] for c in set(text) if c.isalpha()}),
+        "scripts": len({_script(c) for c in letters if c.isalpha()}),
         "mixed_words": sum(map(_is_mixed, text.split())) / max(1, len(words)),
         "markup": len(_MARKUP.findall(text)),
         "addresses": len(_ADDRESS.findall(text)),
         "distinct_words": len(counts) / max(1, len(words)),
         "top_word": max((n for w, n in counts.items() if len(w) > 3), default=0),
         "repeated_pairs": sum(n - 1 for n in pairs.values()) / max(1, len(words) - 1),
-        "longest_run": max((sum(1 for _ in run) for _, run in groupby(words)), default=0),
+        "longest_run": _longest_run(words) if any(a == b for a, b in pairs) else min(1, len(words)),
         "compression": len(zlib.compress(data)) / (len(data) + 8),
         "first_capital": stripped[:1].isupper(),
         "first_letter": stripped[:1].isalnum(),
         "end": _end(stripped),
         "end_dots": stripped.endswith(("...", "…")),
     }
+
+
+def _longest_run(words: Sequence[str]) -> int:
+    return max(sum(1 for _ in run) for _, run in groupby(words))
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _script(letter: str) -> str:
+    """First word of the character's Unicode name: LATIN, CYRILLIC, CJK, ..."""
+    return unicodedata.name(letter, "?").split()[0]
 
 
 def _end(text: str) -> float:
@@ -150,5 +195,8 @@ def _end(text: str) -> float:
 
 def _is_mixed(word: str) -> bool:
     """Whether a sign stands between letters or digits, or a small letter before a capital one."""
-    inner = re.sub(r"[-'’/,]", "", word.strip(".,;:!?()[]\"'"))
+    inner = word.strip(".,;:!?()[]\"'")
+    if inner.isalpha() and (inner.islower() or inner.istitle()):
+        return False
+    inner = re.sub(r"[-'’/,]", "", inner)
     return bool(inner) and (not inner.isalnum() or any(a.islower() and b.isupper() for a, b in pairwise(inner)))

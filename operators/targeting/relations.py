@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.targeting.corruptions import Sides
-from operators.targeting.features import SetStatistics
+from operators.targeting.features import Grams, SetStatistics
 
 NAMES = (
     "similarity",
@@ -45,9 +45,7 @@ class Relations:
         self._like_question = _neighbours(self._q, known)
         self._like_answer = _neighbours(self._a, known)
 
-    def features(
-        self, sides: Sequence[Sides], asked: Sequence[frozenset[str]], answered: Sequence[frozenset[str]]
-    ) -> np.ndarray:
+    def features(self, sides: Sequence[Sides], asked: Sequence[Grams], answered: Sequence[Grams]) -> np.ndarray:
         """Float64 of shape (len(sides), len(NAMES)), NaN where a side is empty. `asked` and `answered` are the
         grams of the two sides."""
         found = np.hstack([self._fit(sides), np.zeros((len(sides), 6))])
@@ -75,7 +73,7 @@ class Relations:
             found[:, column + 2] = (similarity - rival.mean(axis=1).filled(0)) / spread
         return found
 
-    def _neighbourhood(self, sides: Sides, asked: frozenset[str], answered: frozenset[str]) -> list[float]:
+    def _neighbourhood(self, sides: Sides, asked: Grams, answered: Grams) -> list[float]:
         # A damaged record takes its source's place in the set; an added copy joins it.
         own = {sides.asker, sides.answerer}
         ask = [i for i in self._like_question[sides.asker] if i not in own]
@@ -97,9 +95,10 @@ class Relations:
         ]
 
 
-def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    common = len(a & b)
-    return common / max(1, len(a) + len(b) - common)
+def _jaccard(a: Grams, b: Grams) -> float:
+    common = len(a.trigrams & b.trigrams) + len(a.characters & b.characters)
+    both = len(a.trigrams) + len(a.characters) + len(b.trigrams) + len(b.characters) - common
+    return common / max(1, both)
 
 
 def _centred(rows: np.ndarray) -> np.ndarray:
