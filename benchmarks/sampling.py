@@ -95,9 +95,6 @@ def compare(name: str, records: list[Record]) -> dict[str, Any]:
         print(
             f"  {label:<34} {ratios['whole']:7.2f}" + "".join(f"{ratios[k]:9.2f}" for k in inside) + f"{off:9.1f}"
         )
-    seeds = [whole(sample(embeddings, flags, fraction=FRACTION, minimum=1, seed=s)) for s in range(5)]
-    figures["herding, worst of 5 seeds"] = {"whole": max(seeds)}
-    print(f"  {'herding, worst of 5 seeds':<34} {max(seeds):7.2f}")
     return figures
 
 

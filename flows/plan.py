@@ -24,6 +24,9 @@ class Plan(BaseModel):
     context: TeamContext
     chains: dict[Team, list[OperatorSpec]]
     model_sha256: str
+    embedder: str
+    """Of targeting and sampling; the teams' is in the context."""
+    embedder_sha256: str
 
     @property
     def answer_tokens(self) -> int:

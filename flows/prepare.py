@@ -46,7 +46,8 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     chains = {team: specs for team, specs in chains.items() if _usable(team, specs, config)}
     if not chains:
         raise ConfigError("no team can be used: give teams operators, or configure endpoints.rewriter")
-    model_sha256, embedder_sha256 = model_digest(config.training.model), model_digest(MINILM)
+    model_sha256, minilm_sha256 = model_digest(config.training.model), model_digest(MINILM)
+    model_digest(config.embedding.choose(rows=0))
     runtime = Runtime.of(config)
 
     with stage("load"):
@@ -58,9 +59,11 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         )
         say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
     dataset = loaded.dataset
+    embedder = config.embedding.choose(dataset.rows)
+    embedder_sha256 = model_digest(embedder)
     usage = LLMUsage()
     with stage("embed"):
-        embedding = in_store(embed, config.store).submit(dataset, MINILM, embedder_sha256, runtime)
+        embedding = in_store(embed, config.store).submit(dataset, embedder, embedder_sha256, runtime)
         embedding.wait()
         if was_executed(embedding):
             warm_up(config.endpoints)  # something is new: a managed server will be needed, and takes a minute
@@ -70,7 +73,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
                 dataset,
                 embedding.result(),
                 config.targeting,
-                MINILM,
+                embedder,
                 embedder_sha256,
                 config.seed,
                 config.data.task,
@@ -84,7 +87,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             dataset, evaluation, config.data, config.seed, config.store
         )
         sample = in_store(draw_sample, config.store)(
-            splits.train, config.sampling, MINILM, embedder_sha256, config.seed, runtime
+            splits.train, config.sampling, embedder, embedder_sha256, config.seed, runtime
         )
         say(f"{sample.dataset.rows} records sampled, {sample.dataset.flagged} of them flagged")
 
@@ -93,7 +96,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         target_model=config.training.model,
         target_model_sha256=model_sha256,
         embedder=MINILM,
-        embedder_sha256=embedder_sha256,
+        embedder_sha256=minilm_sha256,
         development=splits.search,
         held_out=splits.held_out,
         task=config.data.task,
@@ -107,6 +110,8 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             context=context,
             chains=chains,
             model_sha256=model_sha256,
+            embedder=embedder,
+            embedder_sha256=embedder_sha256,
         ),
         loaded=loaded,
         counts=DataCounts(

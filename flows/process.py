@@ -101,13 +101,15 @@ def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Run
     """The loaded records with their quality flags, less those the recipe was judged on: as in the search."""
     dataset = loaded.dataset
     if recipe.targeting.enabled:
-        vectors = in_store(embed, runtime.store)(dataset, recipe.embedder, recipe.embedder_sha256, runtime)
+        embedder = recipe.targeting_embedder or recipe.embedder
+        sha256 = recipe.targeting_embedder_sha256 or recipe.embedder_sha256
+        vectors = in_store(embed, runtime.store)(dataset, embedder, sha256, runtime)
         dataset = in_store(flag_low_quality, runtime.store)(
             dataset,
             vectors,
             recipe.targeting,
-            recipe.embedder,
-            recipe.embedder_sha256,
+            embedder,
+            sha256,
             recipe.seed,
             recipe.task,
             runtime,
@@ -134,10 +136,13 @@ def _endpoints(recipe: Recipe, config: ProcessConfig) -> Endpoints:
 
 
 def _check_models(recipe: Recipe) -> None:
-    for what, model, expected in (
+    models = [
         ("target_model", recipe.target_model, recipe.target_model_sha256),
         ("embedder", recipe.embedder, recipe.embedder_sha256),
-    ):
+    ]
+    if recipe.targeting_embedder is not None:
+        models.append(("targeting_embedder", recipe.targeting_embedder, recipe.targeting_embedder_sha256 or ""))
+    for what, model, expected in models:
         if model_digest(model) != expected:
             raise ConfigError(
                 f"the recipe's {what} {model} has other weights than when it was found: install the same model, "

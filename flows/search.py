@@ -92,8 +92,9 @@ def search(config: SearchConfig) -> SearchResult:
         plan.chains,
         plan.splits,
         plan.model_sha256,
-        plan.context.embedder,
-        plan.context.embedder_sha256,
+        plan.context,
+        plan.embedder,
+        plan.embedder_sha256,
     )
     place = publish(
         result,

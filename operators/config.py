@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from operators.errors import ConfigError
+from operators.models import MINILM, STATIC_MINILM
 from operators.strategist.space import Team
 
 
@@ -48,6 +49,24 @@ class Sampling(Settings):
     method: Literal["herding", "kmeans", "uniform"] = "herding"
     fraction: float = Field(0.2, gt=0, le=1)
     minimum: int = Field(200, ge=1, description="Rows at least, where the set has them")
+
+
+class Embedding(Settings):
+    """The vectors by which targeting and sampling compare records. Operators use all-MiniLM-L6-v2 in any case."""
+
+    model: str = Field(
+        "auto",
+        description="auto, all-minilm-l6-v2, static-minilm-l6-v2, or a sentence-transformers directory",
+    )
+    static_above: int = Field(
+        20_000, ge=0, description="auto: rows above which static embeddings stand for the model"
+    )
+
+    def choose(self, rows: int) -> str:
+        """The embedding model for a set of so many rows."""
+        if self.model != "auto":
+            return self.model
+        return STATIC_MINILM if rows > self.static_above else MINILM
 
 
 class Targeting(Settings):
@@ -238,6 +257,7 @@ class SearchConfig(Settings):
     store: str = Field(".autodp/store", description="Content store: path or s3:// URL")
     output: str = Field("runs", description="Results go to <output>/<name>/: path or s3:// URL")
     seed: int = 0
+    embedding: Embedding = Embedding()
     sampling: Sampling = Sampling()
     targeting: Targeting = Targeting()
     teams: dict[Team, tuple[Step, ...]] = Field(DEFAULT_CHAINS, description="Operators of each team, in order")

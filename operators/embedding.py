@@ -174,8 +174,9 @@ def _load_once(model: str) -> SentenceTransformer:
 
     transformers_logging.disable_progress_bar()
     loaded = SentenceTransformer(str(path), local_files_only=True)
-    if not isinstance(loaded[0], StaticEmbedding):  # which has no length to set, and needs none
-        loaded.max_seq_length = min(loaded.max_seq_length or MAX_TOKENS, MAX_TOKENS)
+    if isinstance(loaded[0], StaticEmbedding):
+        return loaded.float()  # in half precision the zero vector of an empty text would be divided by zero
+    loaded.max_seq_length = min(loaded.max_seq_length or MAX_TOKENS, MAX_TOKENS)
     return loaded
 
 

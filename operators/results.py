@@ -273,6 +273,9 @@ class Recipe(Result):
     target_model_sha256: str
     embedder: str
     embedder_sha256: str
+    targeting_embedder: str | None = None
+    """What the quality flags were made with; None: `embedder`."""
+    targeting_embedder_sha256: str | None = None
     targeting: Targeting = Targeting()
     rewriter: Endpoint | None = None
     """The private model of LLM operators; set only where the strategy has some."""

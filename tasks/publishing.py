@@ -13,6 +13,7 @@ from operators.data.containers import output_name
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.data.writers import write
 from operators.fidelity import Fidelity
+from operators.processing import TeamContext
 from operators.publishing import Output, recipe_yaml
 from operators.report import leaderboard, render
 from operators.results import Recipe, RecordsFile, SearchResult
@@ -70,10 +71,12 @@ def make_recipe(
     chains: dict[Team, list[OperatorSpec]],
     splits: SplitRefs,
     model_sha256: str,
+    context: TeamContext,
     embedder: str,
     embedder_sha256: str,
 ) -> Recipe:
-    """The recipe of a search's verdict. With the verdict "no processing" its strategy is empty."""
+    """The recipe of a search's verdict. With the verdict "no processing" its strategy is empty. `embedder` is
+    that of the quality flags, where the teams' is in the context."""
     strategy = result.verdict.strategy if result.verdict.decision == "adopt" else ()
     used = {team: chains[team] for team in strategy}
     return Recipe(
@@ -83,8 +86,10 @@ def make_recipe(
         seed=config.seed,
         target_model=config.training.model,
         target_model_sha256=model_sha256,
-        embedder=embedder,
-        embedder_sha256=embedder_sha256,
+        embedder=context.embedder,
+        embedder_sha256=context.embedder_sha256,
+        targeting_embedder=embedder if embedder != context.embedder else None,
+        targeting_embedder_sha256=embedder_sha256 if embedder != context.embedder else None,
         targeting=config.targeting,
         rewriter=config.endpoints.rewriter if any(map(needs_llm, used.values())) else None,
         judge=config.endpoints.judge if config.targeting.enabled and config.targeting.labels else None,

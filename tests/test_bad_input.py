@@ -140,6 +140,7 @@ def test_identical_records_are_no_reason_to_fail(folder: Path) -> None:
             "operator mark_selection: keep: Input should be 'even' or 'odd'",
         ),
         ({"training": {"model": "no/such-model"}}, "model 'no/such-model' is neither a directory nor"),
+        ({"embedding": {"model": "no/such-embedder"}}, "model 'no/such-embedder' is neither a directory nor"),
         ({"training": {"steps": 0}}, "training.steps: Input should be greater than or equal to 1"),
         ({"trainng": {}}, "trainng: Extra inputs are not permitted"),
     ],

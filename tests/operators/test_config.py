@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from operators.config import DEFAULT_CHAINS, Endpoint, SearchConfig, Step, load_config, parse
 from operators.errors import ConfigError
+from operators.models import MINILM, STATIC_MINILM
 from operators.strategist.space import Team
 
 MINIMAL = {"data": {"input": "rows.jsonl"}}
@@ -126,6 +127,13 @@ def test_a_team_given_replaces_its_chain_alone() -> None:
     made = config(teams={"cleaning": [{"name": "fix_text"}]})
     assert made.teams[Team.CLEANING] == (Step(name="fix_text"),)
     assert made.teams[Team.GENERATION] == DEFAULT_CHAINS[Team.GENERATION]
+
+
+def test_large_sets_are_embedded_statically() -> None:
+    embedding = config().embedding
+    assert embedding.choose(embedding.static_above) == MINILM
+    assert embedding.choose(embedding.static_above + 1) == STATIC_MINILM
+    assert config(embedding={"model": "models/mine"}).embedding.choose(10**6) == "models/mine"
 
 
 def test_frozen() -> None:

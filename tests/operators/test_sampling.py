@@ -103,6 +103,19 @@ def test_identical_rows(method):
     assert len(set(sample(rows, [None] * 500, fraction=0.3, minimum=1, method=method, seed=0))) == 150
 
 
+def test_a_million_identical_rows_are_clustered():
+    rows = np.ones((1_000_000, 2), np.float32)
+    flags = np.arange(1_000_000) % 4 == 0
+    chosen = sample(rows, flags.tolist(), fraction=0.001, minimum=1, method="kmeans", seed=0)
+    assert len(set(chosen)) == 1000
+    assert flags[chosen].sum() == 250
+
+
+def test_identical_rows_fill_several_blocks():
+    rows = np.ones((3 * sampling.BLOCK + 1, 2), np.float32)
+    assert len(set(sample(rows, [False] * len(rows), fraction=0.01, minimum=1, seed=0))) == 123
+
+
 def test_everything_nothing_and_few():
     rows = clustered(20)
     assert list(sample(rows, [False] * 20, fraction=1.0, minimum=1)) == list(range(20))
