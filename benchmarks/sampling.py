@@ -40,9 +40,9 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         sets = {
-            "medquad_4k": arguments.data / "medquad_4k.jsonl",
-            "forum_doctor_3k": arguments.data / "forum_doctor_3k.jsonl",
             "example": build_example(folder).train,
+            "forum_doctor_3k": arguments.data / "forum_doctor_3k.jsonl",
+            "medquad_4k": arguments.data / "medquad_4k.jsonl",
         }
         for name, path in sets.items():
             figures[name] = compare(name, load(path))
@@ -78,7 +78,8 @@ def compare(name: str, records: list[Record]) -> dict[str, Any]:
     strata = {str(v): np.array([i for i, f in enumerate(flags) if f is v], int) for v in (True, False, None)}
     whole = Relative(embeddings)
     inside = {k: (rows, Relative(embeddings[rows])) for k, rows in strata.items() if len(rows) >= 50}
-    print(f"\n{name}: {len(records)} rows, {', '.join(f'{len(v)} {k}' for k, v in strata.items())}")
+    counts = ", ".join(f"{len(v)} {k}" for k, v in strata.items())
+    print(f"\n{name}: {len(records)} rows, flags {counts}", flush=True)
     print(
         f"  {'energy distance / uniform median':<34} {'whole':>7}"
         + "".join(f"{k:>9}" for k in inside)
