@@ -55,12 +55,10 @@ class Embedding(Settings):
     """The vectors by which targeting and sampling compare records. Operators use all-MiniLM-L6-v2 in any case."""
 
     model: str = Field(
-        "auto",
-        description="auto, all-minilm-l6-v2, static-minilm-l6-v2, or a sentence-transformers directory",
+        MINILM,
+        description="all-minilm-l6-v2, static-minilm-l6-v2, auto (by rows), or a sentence-transformers directory",
     )
-    static_above: int = Field(
-        20_000, ge=0, description="auto: rows above which static embeddings stand for the model"
-    )
+    static_above: int = Field(20_000, ge=0, description="With auto: rows above which static embeddings are used")
 
     def choose(self, rows: int) -> str:
         """The embedding model for a set of so many rows."""

@@ -129,8 +129,9 @@ def test_a_team_given_replaces_its_chain_alone() -> None:
     assert made.teams[Team.GENERATION] == DEFAULT_CHAINS[Team.GENERATION]
 
 
-def test_large_sets_are_embedded_statically() -> None:
-    embedding = config().embedding
+def test_large_sets_are_embedded_statically_where_that_is_asked() -> None:
+    assert config().embedding.choose(10**7) == MINILM
+    embedding = config(embedding={"model": "auto"}).embedding
     assert embedding.choose(embedding.static_above) == MINILM
     assert embedding.choose(embedding.static_above + 1) == STATIC_MINILM
     assert config(embedding={"model": "models/mine"}).embedding.choose(10**6) == "models/mine"
