@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -66,11 +65,17 @@ class Landscape(BaseModel):
 
     def comparison(self, of: Strategy, seed: int) -> Comparison:
         """A strategy against the baseline, both trained with `seed`, as the search compares them."""
-        return self.between(self.tuning(of).nll[seed], self.baseline.nll[seed])
+        return self._compared[self.strategies[of], seed]
 
-    def between(self, trial: Sequence[float], baseline: Sequence[float]) -> Comparison:
-        """The comparison of two fine-tunes by their likelihoods."""
-        return compare(outcomes(trial, baseline, self.tie_margin))
+    @functools.cached_property
+    def _compared(self) -> dict[tuple[str, int], Comparison]:
+        """By tuning and seed: every replay asks for the same few."""
+        baseline = self.baseline.nll
+        return {
+            (key, seed): compare(outcomes(self.tunings[key].nll[seed], baseline[seed], self.tie_margin))
+            for key in dict.fromkeys(self.strategies.values())
+            for seed in self.seeds
+        }
 
     @functools.cached_property
     def means(self) -> dict[Strategy, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -75,9 +76,13 @@ def regret(landscape: Landscape, named: Strategy) -> float:
     return max(landscape.means.values()) - landscape.means[named]
 
 
-def regrets(player: Callable[[int], Player], landscape: Landscape, replays: int) -> list[Replay]:
-    """`replays` searches by players made with seeds 0, 1, ..."""
-    return [replay(player(number), landscape, number) for number in range(replays)]
+def replays(
+    player: Callable[[int], Player], landscape: Landscape, count: int, *, threads: int = 1
+) -> list[Replay]:
+    """`count` searches by players made with seeds 0, 1, ...; several at a time where a server batches what they
+    ask."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda number: replay(player(number), landscape, number), range(count)))
 
 
 def head_to_head(landscape: Landscape, ours: Sequence[Replay], theirs: Sequence[Replay], after: int) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.players import OneShot, TreeSearch
 from benchmarks.recorded import Landscape, landscape_names, read_landscape
-from benchmarks.replay import CHECKPOINTS, Player, Replay, head_to_head, interval, regret, regrets
+from benchmarks.replay import CHECKPOINTS, Player, Replay, head_to_head, interval, regret, replays
 from benchmarks.results import write_result
 from operators.config import Endpoint
 from operators.data.store import default_cache
@@ -52,7 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     clients = _clients(given)
     figures = {}
-    for name in given.landscape or landscape_names():
+    names = given.landscape or landscape_names()
+    if not names:
+        print(
+            "no landscape is recorded yet: python -m benchmarks.landscape examples/demo.yaml records one (hours)"
+        )
+    for name in names:
         landscape = read_landscape(name)
         figures[landscape.name] = compare(landscape, clients, given.replays, given.llm_replays)
     if given.write:
@@ -61,31 +66,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(figures))
 
 
-def compare(landscape: Landscape, clients: dict[str, LLMClient], replays: int, llm_replays: int) -> dict[str, Any]:
+def compare(landscape: Landscape, clients: dict[str, LLMClient], count: int, llm_count: int) -> dict[str, Any]:
     """All strategists on one landscape."""
     best = max(landscape.means, key=lambda s: landscape.means[s])
     floor = landscape.noise_floor
     print(f"\n{landscape.name}: {len(landscape.strategies)} strategies, training seeds {landscape.seeds}")
     print(f"best: {label(best)}, mean score {landscape.means[best]:+.3f}; noise floor {floor:.3f}")
-    players: dict[str, tuple[Callable[[int], Player], int]] = {
-        "random": (RandomStrategist, replays),
-        "optuna": (OptunaStrategist, replays),
-        "surrogate": (SurrogateStrategist, replays),
+    players: dict[str, tuple[Callable[[int], Player], int, int]] = {
+        "random": (RandomStrategist, count, 1),
+        "optuna": (OptunaStrategist, count, 1),
+        "surrogate": (SurrogateStrategist, count, 1),
     }
     for model, client in clients.items():
         for name, make in llm_players(client).items():
-            players[f"{name} ({model})"] = (make, llm_replays)
+            players[f"{name} ({model})"] = (make, llm_count, client.endpoint.concurrency)
     played: dict[str, list[Replay]] = {}
     head = "".join(f"{f'after {n}':>24}" for n in CHECKPOINTS)
     print(f"{'median regret, interval':<34}{'replays':>8}{head}{'ends at':>9}{'s':>6}")
     figures: dict[str, Any] = {"best": label(best), "best_score": landscape.means[best], "noise_floor": floor}
-    for name, (make, count) in players.items():
+    for name, (make, times, threads) in players.items():
         start = time.perf_counter()
-        played[name] = regrets(make, landscape, count)
+        played[name] = replays(make, landscape, times, threads=threads)
         medians = {n: interval([regret(landscape, r.named[n]) for r in played[name]]) for n in CHECKPOINTS}
         used = float(np.mean([r.evaluations for r in played[name]]))
         figures[name] = {
-            "replays": count,
+            "replays": times,
             "median_regret": medians,
             "mean_regret": {
                 n: float(np.mean([regret(landscape, r.named[n]) for r in played[name]])) for n in CHECKPOINTS
@@ -93,7 +98,7 @@ def compare(landscape: Landscape, clients: dict[str, LLMClient], replays: int, l
             "mean_evaluations": used,
         }
         cells = "".join(f"{m:>9.3f} ({low:.3f}-{high:.3f})" for m, low, high in medians.values())
-        print(f"{name:<34}{count:>8}{cells}{used:>9.1f}{time.perf_counter() - start:>6.0f}")
+        print(f"{name:<34}{times:>8}{cells}{used:>9.1f}{time.perf_counter() - start:>6.0f}")
     figures["head_to_head"] = duels(landscape, played)
     return figures
 

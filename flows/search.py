@@ -17,6 +17,7 @@ from operators.config import SearchConfig
 from operators.data.store import DatasetRef
 from operators.errors import BudgetExceeded
 from operators.results import LLMUsage, SearchResult, TeamRun, Verdict, Work
+from operators.strategist.explain import what_matters
 from operators.strategist.space import NO_PROCESSING, Strategy, label
 from operators.strategist.view import Remaining, agent_view
 from operators.training.lora import FineTune
@@ -85,6 +86,7 @@ def search(config: SearchConfig) -> SearchResult:
         strategist=config.strategist_kind,
         stopped=stopped,
         final_reports=[run.result().reports for run in runs],
+        what_matters=what_matters(trials, list(plan.chains), ready.counts),
     )
     recipe = make_recipe(
         config,

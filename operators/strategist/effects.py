@@ -71,13 +71,16 @@ def _group_effects(number: int | None, group: Sequence[Trial]) -> Iterator[TeamE
     baseline = [0.0] * max((len(o) for _, o in outcomes), default=0)
     found: defaultdict[tuple[Change, Team], list[list[float]]] = defaultdict(list)
     for (a, outcome_a), (b, outcome_b) in itertools.permutations([(NO_PROCESSING, baseline), *outcomes], 2):
+        added, moved = differing_team(a, b), moved_earlier(a, b)
+        if not added and not moved:
+            continue
         # Judging may stop early for one of the two, so only the questions both answered count.
         difference = [y - x for x, y in zip(outcome_a, outcome_b, strict=False)]
         if not difference:
             continue
-        if team := differing_team(a, b):
-            found["added", team].append(difference)
-        for team in moved_earlier(a, b):
+        if added:
+            found["added", added].append(difference)
+        for team in moved:
             found["moved_earlier", team].append(difference)
     changes: tuple[Change, ...] = ("added", "moved_earlier")
     for change, team in itertools.product(changes, Team):

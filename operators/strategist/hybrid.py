@@ -8,7 +8,7 @@ from operators.strategist.base import Proposal, Strategist, refuse_repeats
 from operators.strategist.claude import ClaudeStrategist
 from operators.strategist.posterior import Prior, posterior
 from operators.strategist.space import Strategy
-from operators.strategist.surrogate import batch, conclusion, expected_best
+from operators.strategist.surrogate import batch, conclusion, expected_best, opening
 from operators.strategist.view import AgentView
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class HybridStrategist(Strategist):
         reading, problems, transcript = self.agent.ask(view, k)
         model = posterior(view, self.prior, favoured=dict.fromkeys(reading.strategies, VOTE))
         chosen, gain = batch(model, view, k, self._round_seed(view))
+        if not view.history:
+            chosen = opening(view, chosen, k, named=reading.strategies)
         proposal = conclusion(model, view, gain, self.source) or Proposal(
             strategies=tuple(chosen), source=self.source, reasoning=reading.reasoning
         )

@@ -30,7 +30,7 @@ class Prior:
 
     presence: float = 0.25
     """A team runs at all."""
-    pair: float = 0.10
+    pair: float = 0.20
     """Two teams both run."""
     order: float = 0.08
     """The one of two teams before the other, and not after it."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
-from operators.strategist.base import Proposal, Source, Strategist, refuse_repeats
+from operators.strategist.base import Proposal, Source, Strategist, refuse_repeats, unseen
 from operators.strategist.posterior import SHARED_NOISE, Posterior, Prior, posterior, standard_error
 from operators.strategist.space import NO_PROCESSING, Strategy, label
 from operators.strategist.view import AgentView
@@ -19,7 +20,7 @@ MINIMUM_TRIALS = 4
 
 
 class SurrogateStrategist(Strategist):
-    """Proposes the batch with the largest expected improvement under `posterior`.
+    """Each team alone first, then the batch with the largest expected improvement under `posterior`.
 
     The improvement is of the best true score among all tried strategies (Letham et al. 2019, "noisy expected
     improvement"), so the luck of a single high score earns nothing; the batch is chosen greedily over joint draws,
@@ -39,6 +40,9 @@ class SurrogateStrategist(Strategist):
         chosen, gain = batch(model, view, k, self._round_seed(view))
         if end := conclusion(model, view, gain, self.source):
             return end
+        if not view.history:
+            chosen = opening(view, chosen, k)
+            return Proposal(strategies=tuple(chosen), source=self.source, reasoning="Each team alone first.")
         return Proposal(
             strategies=tuple(chosen),
             source=self.source,
@@ -50,21 +54,31 @@ class SurrogateStrategist(Strategist):
         return expected_best(posterior(view, self.prior), view)
 
 
+def opening(view: AgentView, chosen: Sequence[Strategy], k: int, named: Sequence[Strategy] = ()) -> list[Strategy]:
+    """The first batch: up to half of it as `named`, each team alone, which tells most for the least work, and then
+    `chosen`."""
+    return unseen([*named[: k // 2], *((team,) for team in view.teams), *chosen], view)[:k]
+
+
 def batch(model: Posterior, view: AgentView, k: int, seed: int) -> tuple[list[Strategy], float]:
     """Up to `k` untried strategies, and the improvement expected of all together."""
     import numpy as np
 
-    draws = model.draws(DRAWS, seed)
+    draws = model.draws(2 * DRAWS, seed)
+    choosing, measuring = draws[:DRAWS], draws[DRAWS:]
     tried = [model.index[s] for s in (NO_PROCESSING, *(t.strategy for t in view.history)) if s in model.index]
-    reached = before = draws[:, tried].max(axis=1)
+    reached = choosing[:, tried].max(axis=1)
     left = {s: model.index[s] for s in view.untried}
     chosen: list[Strategy] = []
     while left and len(chosen) < k:
-        gains = np.maximum(draws[:, list(left.values())], reached[:, None]).mean(axis=0)
+        gains = np.maximum(choosing[:, list(left.values())], reached[:, None]).mean(axis=0)
         best = list(left)[int(np.argmax(gains))]
-        reached = np.maximum(reached, draws[:, left.pop(best)])
+        reached = np.maximum(reached, choosing[:, left.pop(best)])
         chosen.append(best)
-    return chosen, float((reached - before).mean())
+    # Other draws than those the batch was chosen by: it looks best on these.
+    before = measuring[:, tried].max(axis=1)
+    after = measuring[:, [*tried, *(model.index[s] for s in chosen)]].max(axis=1)
+    return chosen, float((after - before).mean())
 
 
 def conclusion(model: Posterior, view: AgentView, gain: float, source: Source) -> Proposal | None:
@@ -91,9 +105,10 @@ def conclusion(model: Posterior, view: AgentView, gain: float, source: Source) -
 
 
 def expected_best(model: Posterior, view: AgentView) -> Strategy:
-    """The tried strategy with the highest expected score, no processing (score 0) among them."""
+    """The tried strategy with the highest expected score, no processing (score 0) among them; of equals the
+    shortest."""
     tried = [NO_PROCESSING, *(t.strategy for t in view.history if t.strategy in model.index)]
-    return max(tried, key=lambda s: float(model.mean[model.index[s]]))
+    return max(tried, key=lambda s: (round(float(model.mean[model.index[s]]), 3), -len(s)))
 
 
 def noise(view: AgentView) -> float:

@@ -9,7 +9,7 @@ from model_peers import answering
 
 from benchmarks.players import OneShot, TreeSearch, neighbours
 from benchmarks.recorded import Landscape, Tuning, landscape_names, read_landscape, write_landscape
-from benchmarks.replay import CHECKPOINTS, head_to_head, interval, regret, regrets, replay
+from benchmarks.replay import CHECKPOINTS, head_to_head, interval, regret, replay, replays
 from operators.config import Endpoint
 from operators.llm.client import LLMClient
 from operators.results import DataCounts
@@ -82,8 +82,8 @@ def test_replays_repeat_and_share_their_luck(landscape: Landscape) -> None:
 
 
 def test_the_surrogate_beats_chance(landscape: Landscape) -> None:
-    ours = regrets(SurrogateStrategist, landscape, 12)
-    chance = regrets(RandomStrategist, landscape, 12)
+    ours = replays(SurrogateStrategist, landscape, 12)
+    chance = replays(RandomStrategist, landscape, 12)
     mean = [sum(regret(landscape, r.named[8]) for r in played) / 12 for played in (ours, chance)]
     assert mean[0] < 0.6 * mean[1]
     assert head_to_head(landscape, ours, chance, 8) > 0.5

@@ -96,6 +96,7 @@ def test_a_lucky_score_is_not_the_best_strategy(trial: MakeTrial, view: View) ->
     """Cleaning helps wherever it runs; one strategy without it drew a score as high."""
     trials = [trial(s, outcomes(0.4)) for s in [(C,), (C, S), (C, G), (C, S, G), (R, C)]]
     trials += [trial((R,), outcomes(-0.1)), trial((G,), outcomes(0.0)), trial((R, G), outcomes(0.42))]
+    trials += [trial((G, R), outcomes(-0.1)), trial((R, G, S), outcomes(0.0)), trial((R, S, G), outcomes(0.0))]
     shown = view(trials)
     assert shown.best is not None
     assert shown.best.strategy == (R, G)
@@ -121,6 +122,13 @@ def play(player: Strategist, view: View, trial: MakeTrial, rounds: int) -> tuple
 def test_finds_the_best(seed: int, trial: MakeTrial, view: View) -> None:
     _, best = play(SurrogateStrategist(seed), view, trial, 4)
     assert landscape(best) == pytest.approx(0.6)
+
+
+def test_opens_with_each_team_alone(view: View) -> None:
+    assert list(SurrogateStrategist().propose(view(), 4).strategies) == [(team,) for team in Team]
+    assert len(SurrogateStrategist().propose(view(), 6).strategies) == 6
+    two = view().model_copy(update={"teams": (C, S)})
+    assert set(SurrogateStrategist().propose(two, 4).strategies[:2]) == {(C,), (S,)}
 
 
 def test_ends_when_nothing_more_is_expected(trial: MakeTrial, view: View) -> None:
