@@ -128,12 +128,14 @@ class Judging(Settings):
     max_answer_tokens: int = Field(128, ge=8)
     exam: JudgeExam = JudgeExam()
     early_stopping: bool = Field(True, description="Pairwise: stop asking where winner or loser is clear")
-    early_stopping_level: float = Field(0.05, gt=0, lt=1, description="Chance of one wrong early stop in a search")
-    batch: int = Field(16, ge=1, description="Pairwise: questions judged before looking again")
+    early_stopping_level: float = Field(
+        0.05, gt=0, lt=1, description="Chance of a wrong early stop in a whole search"
+    )
+    batch: int = Field(8, ge=1, description="Pairwise: questions judged before looking again")
     bootstrap: int = Field(2000, ge=100, description="Resamples for the intervals")
     confidence: float = Field(0.95, gt=0.5, lt=1)
     noise_floor: bool = Field(True, description="Train the baseline with a second seed, to see what is noise")
-    sealed_seeds: int = Field(3, ge=1, description="Training seeds of winner and baseline in the verdict")
+    sealed_seeds: int = Field(3, ge=1, description="New training seeds of winner and baseline in the verdict")
 
 
 class Endpoint(Settings):

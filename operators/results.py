@@ -252,6 +252,9 @@ class SearchResult(Result):
     """The judge's, where an LLM judges."""
     what_matters: list[Contrast] = []
     """The effect of every team and of every order of two, from the surrogate's posterior over all trials."""
+    same_data: list[Comparison] = []
+    """The baseline with another training seed against itself (A/A): on the judging questions, then on the sealed
+    ones."""
 
 
 class RecordsFile(Result):

@@ -84,7 +84,7 @@ def settings(folder: Path, **changes: Any) -> dict[str, Any]:
         "sampling": {"minimum": 16},
         "teams": MARKS,
         "training": {"steps": 1, "batch_size": 2, "max_length": 64, "lora": {"rank": 4, "last_layers": 1}},
-        "judging": {"bootstrap": 200},
+        "judging": {"bootstrap": 200, "noise_floor": False, "sealed_seeds": 1},
         "strategist": {"kind": "random"},
         "budget": {"rounds": 1, "trials_per_round": 2},
         "cluster": {"num_cpus": 2},
