@@ -58,6 +58,7 @@ _PHONE_AFTER = re.compile(
     re.IGNORECASE,
 )
 _YEARS = re.compile(r"\(?(?:1[89]|20)\d\d\)?\s*[-/ .]\s*\(?(?:1[89]|20)?\d\d\)?")
+_TWO_DOTS = re.compile(r"\.\d{1,3}\.\d")  # begins with a plain character: ten times faster to look for
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _IPV4 = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\w|\.\d)")
 # What else is written as four numbers: versions, sections, enzyme (EC) and transporter (TC) classes, OIDs.
@@ -87,10 +88,12 @@ def replace_contacts(text: str, kinds: frozenset[Kind], replace: Replace) -> str
     """The text with `replace(kind, found)` in the place of every contact of the wanted kinds."""
     if "email" in kinds and ("@" in text or "at)" in text or "at]" in text):
         text = _swap(text, _EMAIL, _always, "email", replace)
-    if "ip" in kinds and text.count(".") >= 3:
+    if "ip" in kinds and text.count(".") >= 3 and _TWO_DOTS.search(text):
         text = _swap(text, _IPV4, _is_host, "ip", replace)
     if "ip" in kinds and text.count(":") >= 2:
         text = _swap(text, _IPV6, _is_ipv6, "ip", replace)
+    if not kinds & {"id", "phone"}:
+        return text
     if _FOUR_DIGITS.search(text):
         lower = text.lower()
         if "id" in kinds and any(word in lower for word in _ID_WORDS):

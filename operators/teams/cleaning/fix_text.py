@@ -63,21 +63,20 @@ class FixText(Operator[FixTextParams]):
     def _fix(self, text: str) -> str:
         # One repair can uncover another (an escape that spells mojibake); the end is a fixed point.
         for _ in range(_ROUNDS):
-            fixed = self._once(text)
-            if fixed == text:
-                break
-            text = fixed
+            repaired = self._repair(text)
+            spaced = normalise_spaces(repaired) if self.params.spaces else repaired
+            if repaired == text:
+                return spaced
+            text = spaced
         return text
 
-    def _once(self, text: str) -> str:
+    def _repair(self, text: str) -> str:
         p = self.params
         if p.escapes and "\\" in text and _ESCAPE.search(text) and not looks_like_code(text):
             text = outside_code(text, lambda t: _ESCAPE.sub(_unescape, t))
         if not text.isascii():
             text = self._fix_unicode(text)
-        if p.invisible:
-            text = _CONTROL.sub("", text)
-        return normalise_spaces(text) if p.spaces else text
+        return _CONTROL.sub("", text) if p.invisible and _CONTROL.search(text) else text
 
     def _fix_unicode(self, text: str) -> str:
         p = self.params

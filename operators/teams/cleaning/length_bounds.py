@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Self
 
@@ -97,6 +98,7 @@ def _token_bounds(record: Record) -> tuple[int, int]:
     return low, high
 
 
+@functools.lru_cache(maxsize=2)
 def _counter(model: str) -> Callable[[list[Record]], list[int]]:
     """count(records) -> tokens of each record under the model's tokenizer."""
     from operators.models import local_path
