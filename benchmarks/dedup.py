@@ -4,7 +4,7 @@ Both sides get the same texts, threshold, number of permutations and shingles, s
 first of a group, and run in turns in one process. datasketch is used at its fastest (`MinHash.bulk`). The truth
 is the exact Jaccard similarity of all pairs, and the greedy choice it leads to.
 
-    python -m benchmarks.dedup [--rows 4000] [--data FILE] [--ngram 3] [--json]
+    python -m benchmarks.dedup [--rows 4000] [--data FILE] [--ngram 3] [--keep] [--json]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.results import write_result
 from operators.text.near_duplicates import near_duplicates
 from operators.text.shingles import Shingling
 
@@ -156,6 +157,7 @@ def main() -> None:
     parser.add_argument("--permutations", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
+    parser.add_argument("--keep", action="store_true", help="write results/dedup.json")
     arguments = parser.parse_args()
     how = Shingling(arguments.threshold, arguments.ngram, arguments.permutations)
 
@@ -194,6 +196,8 @@ def main() -> None:
         f"planted Chinese copies found: {figures['chinese_planted_found']} of {len(planted)} "
         f"(by whitespace tokens: {figures['chinese_planted_found_by_whitespace_tokens']})"
     )
+    if arguments.keep:
+        write_result("dedup", figures)
     if arguments.json:
         print(json.dumps(figures))
 

@@ -129,27 +129,51 @@ def run_size(n: int, data: Path) -> Figures:
 
 def growth(runs: list[Figures]) -> float:
     """The largest factor by which processor time grew faster than n log n between the first size and another."""
-    first = runs[0]
-    unit = first["cpu_seconds"] / (first["rows"] * math.log(first["rows"]))
-    return round(max(r["cpu_seconds"] / (r["rows"] * math.log(r["rows"])) / unit for r in runs), 3)
+    unit = runs[0]["cpu_seconds"] / _n_log_n(runs[0])
+    return round(max(r["cpu_seconds"] / _n_log_n(r) / unit for r in runs), 3)
 
 
 def plot(runs: list[Figures], path: Path) -> None:
-    """Seconds (processor) and peak memory over the number of records, with n log n from the first size."""
-    from plotly.subplots import make_subplots
-
-    n = [r["rows"] for r in runs]
+    """Processor seconds and peak memory over the number of records, on logarithmic axes, with n log n from the
+    first size and the limit of 3 GB; a plain SVG, since a picture of plotly's needs a browser."""
     first = runs[0]
-    guide = [first["cpu_seconds"] * k * math.log(k) / (n[0] * math.log(n[0])) for k in n]
-    figure = make_subplots(cols=2, rows=1, subplot_titles=("Processor seconds", "Peak memory, GB"))
-    figure.add_scatter(
-        x=n, y=[r["cpu_seconds"] for r in runs], name="Cleaning", mode="lines+markers", row=1, col=1
+    guide = [first["cpu_seconds"] * _n_log_n(r) / _n_log_n(first) for r in runs]
+    left = _panel("processor seconds (dotted: n log n)", 0, runs, [r["cpu_seconds"] for r in runs], guide)
+    right = _panel("peak memory, GB (dotted: 3 GB)", 400, runs, [r["peak_gb"] for r in runs], [3.0] * len(runs))
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="300" font-family="sans-serif" font-size="11">'
+        f'<rect width="800" height="300" fill="white"/>{left}{right}</svg>\n',
+        encoding="utf-8",
     )
-    figure.add_scatter(x=n, y=guide, name="n log n", line={"dash": "dot"}, row=1, col=1)
-    figure.add_scatter(x=n, y=[r["peak_gb"] for r in runs], name="peak", mode="lines+markers", row=1, col=2)
-    figure.add_scatter(x=n, y=[3.0] * len(n), name="3 GB", line={"dash": "dot"}, row=1, col=2)
-    figure.update_xaxes(type="log", title="records").update_yaxes(type="log", col=1)
-    figure.write_html(path, include_plotlyjs="cdn")
+
+
+def _panel(title: str, x0: int, runs: list[Figures], values: list[float], guide: list[float]) -> str:
+    low, high = math.log10(min(values + guide)) - 0.1, math.log10(max(values + guide)) + 0.1
+    first, last = (math.log10(runs[k]["rows"]) for k in (0, -1))
+
+    def at(n: int, value: float) -> tuple[float, float]:
+        across = (math.log10(n) - first) / max(last - first, 1e-9)
+        return x0 + 60 + 300 * across, 255 - 210 * (math.log10(value) - low) / (high - low)
+
+    def line(ys: list[float], style: str) -> str:
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(r["rows"], v) for r, v in zip(runs, ys, strict=True)))
+        return f'<polyline points="{points}" fill="none" {style}/>'
+
+    parts = [
+        f'<text x="{x0 + 60}" y="25" font-size="13">{title}</text>',
+        line(values, 'stroke="#06c" stroke-width="2"'),
+    ]
+    parts.append(line(guide, 'stroke="#888" stroke-dasharray="3 4"'))
+    for r, v in zip(runs, values, strict=True):
+        x, y = at(r["rows"], v)
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#06c"/>')
+        parts.append(f'<text x="{x:.1f}" y="{y - 8:.1f}" text-anchor="middle">{v:g}</text>')
+        parts.append(f'<text x="{x:.1f}" y="275" text-anchor="middle">{r["rows"]:,}</text>')
+    return "".join(parts)
+
+
+def _n_log_n(run: Figures) -> float:
+    return float(run["rows"] * math.log(run["rows"]))
 
 
 def main() -> None:
@@ -159,7 +183,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
-    parser.add_argument("--keep", action="store_true", help="write results/scale.json and the plot")
+    parser.add_argument(
+        "--keep", action="store_true", help="write results/scale.json and the plot; sizes kept there stay"
+    )
     arguments = parser.parse_args()
     if arguments.measure:
         print(json.dumps(measure(arguments.measure)))
@@ -175,11 +201,14 @@ def main() -> None:
             f"{run['peak_gb']:>9.2f}",
             flush=True,
         )
+    if arguments.keep and kept.exists():  # sizes measured before, in a run of their own, stay
+        before = json.loads(kept.read_text(encoding="utf-8"))["figures"]["runs"]
+        runs = sorted([*runs, *(r for r in before if r["rows"] not in arguments.sizes)], key=lambda r: r["rows"])
     figures = {"runs": runs, "faster_than_n_log_n": growth(runs), "left_out": list(LEFT_OUT)}
     print(f"processor time grew {figures['faster_than_n_log_n']}x as fast as n log n")
     if arguments.keep:
         write_result(kept.stem, figures)
-        plot(runs, RESULTS / "scale.html")
+        plot(runs, RESULTS / "scale.svg")
     if arguments.json:
         print(json.dumps(figures))
 
