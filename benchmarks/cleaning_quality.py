@@ -131,9 +131,13 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def configurations() -> dict[str, tuple[list[Step], bool]]:
     """Name -> operators, and whether the classifier flags the records first."""
     chain = list(DEFAULT_CHAINS[Team.CLEANING])
+    whole = [
+        s if s.name != "length_bounds" else Step(name=s.name, params={"keep_incomplete": False}) for s in chain
+    ]
     return {
         "cleaning": (chain, False),
         "cleaning + targeting": (chain, True),
+        "cleaning + targeting, incomplete records dropped": (whole, True),
     }
 
 
