@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--rows", type=int, default=1200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8], help="of the example set; 7 was tuned on")
+    parser.add_argument("--embedder", default=MINILM)
     parser.add_argument("--verdicts", type=int, default=128, help="records that vLLM is asked about")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/targeting_<part>.json")
@@ -57,19 +58,21 @@ def main() -> None:
 
 def example(folder: Path, arguments: argparse.Namespace) -> Figures:
     """One set a seed."""
-    return {f"seed_{seed}": example_set(folder, arguments.rows, seed) for seed in arguments.seeds}
+    return {
+        f"seed_{seed}": example_set(folder, arguments.rows, seed, arguments.embedder) for seed in arguments.seeds
+    }
 
 
-def example_set(folder: Path, rows: int, seed: int) -> Figures:
+def example_set(folder: Path, rows: int, seed: int, embedder: str) -> Figures:
     """AUROC, calibration, and what is flagged of each kind, no labels used."""
     paths = build_example(folder, rows, seed)
     records = [_record(r["id"], r["question"], r["answer"]) for r in _rows(paths.train)]
     kinds = np.array([r["kind"] for r in _rows(paths.labels)])
     low = kinds != "clean"
-    embeddings = embed([r.text for r in records])
-    embed([r.question for r in records] + [r.answer for r in records])  # timed apart: cached by content
+    embeddings = embed([r.text for r in records], embedder)
+    embed([r.question for r in records] + [r.answer for r in records], embedder)  # timed apart: cached by content
     start = time.perf_counter()
-    found = flag_records(records, embeddings, precision=0.8, seed=0)
+    found = flag_records(records, embeddings, precision=0.8, seed=0, embedder=embedder)
     seconds = time.perf_counter() - start
     flagged = np.array([f is True for f in found.flags])
     processed = np.array([f is not False for f in found.flags])
@@ -108,9 +111,9 @@ def left_out(folder: Path, arguments: argparse.Namespace) -> Figures:
         records += [_record(f"t{i}", s.question, s.answer) for i, s in enumerate(tested)]
         matrix = build_matrix(
             records,
-            embed([r.text for r in records]),
+            embed([r.text for r in records], arguments.embedder),
             seed=0,
-            embedder=MINILM,
+            embedder=arguments.embedder,
             kinds=[k for k in CORRUPTIONS if k != kind],
         )
         figures[kind] = auroc(damaged, without_labels(matrix, 0)[-len(tested) :])
@@ -132,7 +135,7 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
         else _record(str(i), r["revised_question"], r["revised_answer"])
         for i, (r, before) in enumerate(zip(rows, low, strict=True))
     ]
-    embeddings = embed([r.text for r in records])
+    embeddings = embed([r.text for r in records], arguments.embedder)
     lengths = np.log1p([[len(r.question), len(r.answer)] for r in records])
     drawn = np.zeros(len(rows), bool)
     drawn[rng.permutation(len(rows))[:LABELS]] = True
@@ -143,7 +146,9 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
         return [bool(low[i]) for i in places]
 
     def found(**options: Any) -> np.ndarray:
-        return flag_records(records, embeddings, precision=0.8, seed=0, **options).probabilities
+        return flag_records(
+            records, embeddings, precision=0.8, seed=0, embedder=arguments.embedder, **options
+        ).probabilities
 
     unaided = found()
     aided = found(ask=ask, ask_for=LABELS)
@@ -194,10 +199,11 @@ def cost(folder: Path, arguments: argparse.Namespace) -> Figures:
     cache = default_cache()
     os.environ["AUTODP_CACHE"] = str(folder / "cache")  # vectors of earlier runs must not help
     default_cache.cache_clear()
-    embed(["a warm model"])
-    embeddings = timed("embedding records", lambda: embed([r.text for r in records]))
-    timed("embedding sides", lambda: embed([r.question for r in records] + [r.answer for r in records]))
-    timed("classifier", lambda: flag_records(records, embeddings, precision=0.8, seed=0))
+    embedder = arguments.embedder
+    embed(["a warm model"], embedder)
+    embeddings = timed("embedding records", lambda: embed([r.text for r in records], embedder))
+    timed("embedding sides", lambda: embed([r.question for r in records] + [r.answer for r in records], embedder))
+    timed("classifier", lambda: flag_records(records, embeddings, precision=0.8, seed=0, embedder=embedder))
     os.environ["AUTODP_CACHE"] = str(cache)
     default_cache.cache_clear()
 

@@ -34,6 +34,8 @@ _MORE_IS_WORSE = frozenset(
 )
 _LESS_IS_WORSE = frozenset(
     {
+        "answer_length",
+        "answer_words",
         "distinct_words",
         "letters",
         "similarity",
