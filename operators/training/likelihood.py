@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from operators.training.tokens import IGNORE, Example, pad
+from operators.training.tokens import IGNORE, Example, length_batches, pad
+
+if TYPE_CHECKING:
+    import torch
 
 
 def answer_nll(
@@ -23,23 +26,29 @@ def answer_nll(
     import torch
 
     model.eval()
-    device = next(model.parameters()).device
-    order = sorted(range(len(examples)), key=lambda i: len(examples[i].input_ids))
     result = [0.0] * len(examples)
     done = 0
     with torch.inference_mode():
-        for batch in _batches(order, examples, tokens_per_batch):
-            tensors = {k: v.to(device) for k, v in pad([examples[i] for i in batch], pad_id, left=True).items()}
-            logits, targets = answer_logits(model, tensors)
-            losses = torch.nn.functional.cross_entropy(
-                logits.float().transpose(1, 2), targets, ignore_index=IGNORE, reduction="none"
-            )
-            means = losses.sum(1) / (targets != IGNORE).sum(1).clamp(min=1)
+        for batch in length_batches(examples, tokens_per_batch):
+            means = mean_losses(model, [examples[i] for i in batch], pad_id)
             for i, value in zip(batch, means.tolist(), strict=True):
                 result[i] = value
             done += len(batch)
             progress(done, len(examples))
     return result
+
+
+def mean_losses(model: Any, examples: Sequence[Example], pad_id: int) -> torch.Tensor:
+    """Mean loss over each example's labels in one forward pass, float32 of shape (n,), differentiable."""
+    import torch
+
+    device = next(model.parameters()).device
+    batch = {k: v.to(device) for k, v in pad(examples, pad_id, left=True).items()}
+    logits, targets = answer_logits(model, batch)
+    losses = torch.nn.functional.cross_entropy(
+        logits.float().transpose(1, 2), targets, ignore_index=IGNORE, reduction="none"
+    )
+    return losses.sum(1) / (targets != IGNORE).sum(1).clamp(min=1)
 
 
 def answer_logits(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
@@ -54,14 +63,3 @@ def answer_logits(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
     keep = labels.shape[1] - max(first, 1) + 1  # a token is predicted from the position before it
     logits = model(**inputs, logits_to_keep=keep).logits[:, :-1]
     return logits, labels[:, -(keep - 1) :]
-
-
-def _batches(order: list[int], examples: Sequence[Example], limit: int) -> list[list[int]]:
-    batches: list[list[int]] = []
-    for i in order:  # ascending length, so the newest member is the widest
-        width = len(examples[i].input_ids)
-        if batches and width * (len(batches[-1]) + 1) <= limit:
-            batches[-1].append(i)
-        else:
-            batches.append([i])
-    return batches

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -76,8 +76,8 @@ def fine_tune(
             f"{recipe.max_length} tokens: raise it, or look at what the strategy leaves"
         )
     torch.manual_seed(recipe.seed)
-    model = _with_adapter(load_model(recipe), recipe)
-    loss = _train(model, examples, tokenizer, recipe, progress)
+    model = with_adapter(load_model(recipe), recipe)
+    loss = train(model, examples, tokenizer, recipe, progress).loss
     nll = _evaluate(model, questions, tokenizer, recipe, progress)
     answers = None
     if answer_tokens:
@@ -133,7 +133,8 @@ def _evaluate(
     )
 
 
-def _with_adapter(model: Any, recipe: Training) -> Any:
+def with_adapter(model: Any, recipe: Training) -> Any:
+    """The model with a fresh adapter on all linear layers of the recipe's blocks; only that can be trained."""
     from peft import LoraConfig, get_peft_model
 
     layers = model.config.num_hidden_layers
@@ -156,7 +157,15 @@ def _with_adapter(model: Any, recipe: Training) -> Any:
     )
 
 
-def _train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training, progress: Progress) -> float:
+class Trained(NamedTuple):
+    """Mean training loss in nats per token, and the optimizer as the last step left it."""
+
+    loss: float
+    optimizer: Any
+
+
+def train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training, progress: Progress) -> Trained:
+    """Trains what can be trained of `model`, in place, for `recipe.steps` optimizer steps."""
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -193,7 +202,7 @@ def _train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training
             data_collator=collate,
             callbacks=[Report()],
         )
-        return float(trainer.train().training_loss)
+        return Trained(float(trainer.train().training_loss), trainer.optimizer)
 
 
 def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> list[list[int]]:

@@ -87,6 +87,20 @@ def pad(examples: Sequence[Example], pad_id: int, *, left: bool = False) -> dict
     return {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "labels": labels}
 
 
+def length_batches(examples: Sequence[Example], limit: int) -> list[list[int]]:
+    """Places of the examples in batches of similar length, each of at most `limit` tokens with padding (or one
+    example); the shortest first."""
+    batches: list[list[int]] = []
+    # Ascending length, so the newest member is the widest.
+    for i in sorted(range(len(examples)), key=lambda i: len(examples[i].input_ids)):
+        width = len(examples[i].input_ids)
+        if batches and width * (len(batches[-1]) + 1) <= limit:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+    return batches
+
+
 def _template(tokenizer: Any, turns: list[dict[str, str]], *, add_generation_prompt: bool) -> list[int]:
     # Rendered to text first: with tokenize=True the return type differs between transformers versions.
     text = tokenizer.apply_chat_template(turns, add_generation_prompt=add_generation_prompt, tokenize=False)

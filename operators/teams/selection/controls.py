@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from operators.data.records import Record
 from operators.digest import sha256_bytes
 from operators.teams.base import Context
-from operators.teams.selection.base import SelectionOperator, SelectionParams
+from operators.teams.selection.base import ScoredSelection, SelectionParams
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class RandomSelection(SelectionOperator[SelectionParams]):
+class RandomSelection(ScoredSelection[SelectionParams]):
     """Keeps a random share. Each record's draw depends on its id and the seed alone, so the same records are
     kept whatever else the set holds."""
 
@@ -28,10 +28,11 @@ class RandomSelection(SelectionOperator[SelectionParams]):
         return np.asarray(draws, dtype=np.float64)
 
 
-class LongestSelection(SelectionOperator[SelectionParams]):
+class LongestSelection(ScoredSelection[SelectionParams]):
     """Keeps the records with the longest answers (Zhao et al. 2024, "Long is more for alignment")."""
 
     name = "longest"
+    version = 2
     params_type = SelectionParams
 
     def scores(self, records: list[Record], context: Context) -> np.ndarray:  # noqa: ARG002
