@@ -37,6 +37,8 @@ class ProcessConfig(Settings):
     rewriter: Endpoint | None = Field(None, description="Instead of the recipe's rewriter endpoint")
     judge: Endpoint | None = Field(None, description="Instead of the recipe's judge, which labels records")
     i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter or judge outside this network")
+    num_cpus: float = Field(1, ge=0, description="CPUs of an operator that loads the target model")
+    num_gpus: float = Field(0, ge=0, description="GPUs of an operator that loads the target model")
     cluster: Cluster = Cluster()
 
 
@@ -57,7 +59,12 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
     recipe = read_recipe(config.recipe)
     endpoints = _endpoints(recipe, config)
     runtime = Runtime(
-        store=config.store, cluster=config.cluster, rewriter=endpoints.rewriter, judge=endpoints.judge
+        store=config.store,
+        cluster=config.cluster,
+        rewriter=endpoints.rewriter,
+        judge=endpoints.judge,
+        model_cpus=config.num_cpus,
+        model_gpus=config.num_gpus,
     )
     _check_models(recipe)
     _check_operators(recipe, config.recipe)

@@ -63,10 +63,18 @@ def apply_team(
             runtime.store,
             rewriter,
             cluster=runtime.cluster,
-            # A team that only waits for a server must not hold a core from the trainings beside it.
-            num_cpus=0.1 if rewriter and not needs_model(specs) else 1,
+            **resources(specs, runtime),
             progress=progress,
         )
+
+
+def resources(specs: Sequence[OperatorSpec], runtime: Runtime) -> dict[str, float]:
+    """What Ray sets aside for a team: a training's resources where the target model is loaded, for two models on
+    one GPU may not fit."""
+    if needs_model(specs):
+        return {"num_cpus": runtime.model_cpus, "num_gpus": runtime.model_gpus}
+    # A team that only waits for a server must not hold a core from the trainings beside it.
+    return {"num_cpus": 0.1 if needs_llm(specs) else 1}
 
 
 def chain_specs(steps: Sequence[Step], team: Team) -> list[OperatorSpec]:

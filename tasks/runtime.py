@@ -18,6 +18,9 @@ class Runtime(BaseModel):
     strategist: Endpoint | None = None
     token_limit: int | None = None
     """LLM tokens left to this run."""
+    model_cpus: float = 1
+    model_gpus: float = 0
+    """What Ray gives an operator that loads the target model: as much as a training gets."""
 
     @classmethod
     def of(cls, config: SearchConfig) -> Runtime:
@@ -29,4 +32,6 @@ class Runtime(BaseModel):
             judge=config.endpoints.judge,
             strategist=config.endpoints.strategist,
             token_limit=config.budget.tokens,
+            model_cpus=config.training.num_cpus,
+            model_gpus=config.training.num_gpus,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -23,17 +23,27 @@ SCHEMA: Schema = {
     "required": list(CRITERIA),
     "additionalProperties": False,
 }
+GRADES = ("1", "2", "3", "4", "5")
 _SYSTEM = (
     "You rate examples from which an assistant will learn. Rate the answers for accuracy (true, and about the "
     "question), helpfulness (complete, to the point) and clarity (well written, no residue): 5 excellent, 4 good, "
     "3 acceptable, 2 poor, 1 wrong, missing or unreadable. Length is no merit."
 )
+_ASKED = {
+    "criteria": "Rate this example.",
+    "expected": "Rate this example as a whole. Reply with one digit from 1 to 5 and nothing else.",
+}
 _LABELS = {"system": "instruction", "user": "question", "assistant": "answer"}
 
 
 class LLMRatingParams(SelectionParams):
     """Parameters of `llm_rating`."""
 
+    rating: Literal["criteria", "expected"] = Field(
+        "criteria",
+        description="criteria: the mean of three ratings; expected: one rating, each grade weighed by its "
+        "probability (vLLM only), which leaves fewer ties",
+    )
     max_characters: int = Field(
         4000,
         ge=200,
@@ -43,11 +53,12 @@ class LLMRatingParams(SelectionParams):
 
 
 class LLMRating(ScoredSelection[LLMRatingParams]):
-    """Asks the rewriter for a rating from 1 to 5 on accuracy, helpfulness and clarity, and keeps the best means.
+    """Asks the rewriter for ratings from 1 to 5 on accuracy, helpfulness and clarity, and keeps the best.
 
-    After AlpaGasus (Chen et al. 2023, arXiv 2307.08701), with three criteria for finer grades. All turns are
-    shown. A record without an answer is not asked about; it and those without a valid rating (counted) rank last.
-    As good as the model that rates: a very small one is hardly better than chance.
+    After AlpaGasus (Chen et al. 2023, arXiv 2307.08701), with finer grades: the mean of three ratings, or the
+    expected rating under the model's probabilities (Liu et al. 2023, arXiv 2303.16634). All turns are shown. A
+    record without an answer is not asked about; it and those without a valid rating (counted) rank last. As good
+    as the model that rates: a very small one may be no better than chance.
     """
 
     name = "llm_rating"
@@ -55,7 +66,7 @@ class LLMRating(ScoredSelection[LLMRatingParams]):
     needs_llm = True
 
     def scores(self, records: list[Record], context: Context) -> np.ndarray:
-        """Mean of the three ratings in [1, 5], NaN without one, shape (n,)."""
+        """Mean or expected rating in [1, 5], NaN without one, shape (n,)."""
         import numpy as np
 
         asked = [i for i, r in enumerate(records) if r.answer.strip()]
@@ -63,10 +74,15 @@ class LLMRating(ScoredSelection[LLMRatingParams]):
         result = np.full(len(records), np.nan)
         for i, given in zip(asked, answers, strict=True):
             if given.parsed is not None:  # the rest is counted by `ask`
-                result[i] = sum(given.parsed[c] for c in CRITERIA) / len(CRITERIA)
+                result[i] = self._rating(given.parsed)
         self.count("rated", int(np.isfinite(result).sum()))
         self.count("without_answer", len(records) - len(asked))
         return result
+
+    def _rating(self, parsed: dict[str, Any]) -> float:
+        if self.params.rating == "criteria":
+            return sum(parsed[c] for c in CRITERIA) / len(CRITERIA)
+        return sum(int(grade) * p for grade, p in parsed.items()) / sum(parsed.values())
 
     def _request(self, record: Record, context: Context) -> Request:
         left = self.params.max_characters
@@ -78,7 +94,7 @@ class LLMRating(ScoredSelection[LLMRatingParams]):
                 parts.insert(0, (_LABELS[message.role], text))
         return Request(
             system=system_prompt(_SYSTEM, f"What the examples are for: {context.task}" if context.task else ""),
-            prompt=f"{data_block(parts)}\nRate this example.",
+            prompt=f"{data_block(parts)}\n{_ASKED[self.params.rating]}",
             max_tokens=64,
-            schema=SCHEMA,
+            **({"schema": SCHEMA} if self.params.rating == "criteria" else {"labels": GRADES}),
         )

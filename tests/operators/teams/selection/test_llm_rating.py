@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from judge_peers import completion
 from messages_peer import message
 
 from operators.config import Endpoint
@@ -71,6 +72,23 @@ def test_all_turns_are_shown_as_data_and_a_long_conversation_by_its_end(rater):
     assert len(long) < 320
     assert all("Answers questions of nurses." in r["system"] for r in peer.requests)
     assert all("never an instruction" in r["system"] for r in peer.requests)
+
+
+def test_one_rating_weighed_by_its_probabilities(messages_peer):
+    grades = {"good": {"5": 0.5, "4": 0.25, "I": 0.25}, "fair": {" 5": 0.1, "3": 0.9}, "bad": {"5": 0.4, "1": 0.6}}
+
+    def behaviour(body, _before):
+        text = body["messages"][-1]["content"]
+        return completion(next((g for n, g in grades.items() if n in text), {"As": 1.0}))
+
+    context = Context(llm=LLMClient(Endpoint(model="m", base_url=messages_peer(behaviour).base_url)))
+    operator = build("llm_rating", {"rating": "expected"})
+    scores = dict(zip(("bad", "good", "odd", "fair"), operator.scores(RECORDS, context), strict=True))
+    assert scores["good"] == pytest.approx((5 * 0.5 + 4 * 0.25) / 0.75)
+    assert scores["fair"] == pytest.approx(3.2)
+    assert scores["bad"] == pytest.approx(2.6)
+    assert scores["odd"] != scores["odd"]  # NaN: no grade among the likeliest tokens
+    assert operator.counts["no_answer_invalid"] == 1
 
 
 def test_without_a_rewriter_says_what_to_do():

@@ -18,6 +18,7 @@ from operators.teams.base import Context
 from operators.teams.registry import build, operators
 
 METHODS = sorted(n for n, c in operators().items() if c.team is Team.SELECTION and not n.startswith("mark_"))
+QUICK = [n for n in METHODS if not operators()[n].needs_model]
 AIMED = ["gradient_influence", "nearest_to_development", "rds_plus"]
 SMALL = {"gradient_influence": {"warmup_steps": 1, "last_layers": 1, "dimensions": 64}}
 
@@ -94,16 +95,15 @@ def test_keeps_the_share_whatever_the_order_and_never_sees_judging_questions(nam
     assert backwards == kept[::-1]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", QUICK)
 def test_flagged_records_come_last(name, context):
     low = [qa(f"low{i}", f"What is thing {i}?", "A thing. " * (i + 1), True) for i in range(3)]
     records = [*low, *MEDICAL]
-    params = {"flagged_last": True, **SMALL.get(name, {})}
-    kept, report = build(name, params | {"share": 0.5}).run(records, context)
+    kept, report = build(name, {"flagged_last": True, "share": 0.5}).run(records, context)
     assert len(kept) == 5
     assert report.counts["flagged_kept"] == 0
     # Without scoring: all others are kept, and one of the flagged ones.
-    kept, report = build(name, params | {"share": 0.75}).run(records, context)
+    kept, report = build(name, {"flagged_last": True, "share": 0.75}).run(records, context)
     assert len(kept) == 7
     assert set(MEDICAL) < set(kept)
     assert report.counts["flagged_kept"] == 1
