@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from operators.data.records import Record
-from operators.llm.ask import ask
+from operators.llm.ask import ask_each
 from operators.llm.messages import Request, Schema
 from operators.llm.prompts import data_block, system_prompt
 from operators.teams.base import Context
@@ -70,10 +70,10 @@ class LLMRating(ScoredSelection[LLMRatingParams]):
         import numpy as np
 
         asked = [i for i, r in enumerate(records) if r.answer.strip()]
-        answers = ask(self, context, [self._request(records[i], context) for i in asked])
+        answers = ask_each(self, context, (self._request(records[i], context) for i in asked), len(asked))
         result = np.full(len(records), np.nan)
         for i, given in zip(asked, answers, strict=True):
-            if given.parsed is not None:  # the rest is counted by `ask`
+            if given.parsed is not None:  # the rest is counted by `ask_each`
                 result[i] = self._rating(given.parsed)
         self.count("rated", int(np.isfinite(result).sum()))
         self.count("without_answer", len(records) - len(asked))
