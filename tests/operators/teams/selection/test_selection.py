@@ -170,8 +170,8 @@ STAINS = ["wine", "ink", "grass", "coffee", "mud", "rust"]
     ("name", "params"),
     [
         ("rds_plus", {}),
-        ("gradient_influence", {"update": "adam"}),
-        ("gradient_influence", {"update": "gradient", "toward": "max"}),
+        ("gradient_influence", {"warmup_steps": 4, "last_layers": 2}),
+        ("gradient_influence", {"warmup_steps": 4, "last_layers": 2, "update": "gradient", "toward": "max"}),
     ],
 )
 def test_records_of_the_development_questions_kind_outrank_others(name, params):
