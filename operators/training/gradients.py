@@ -31,7 +31,7 @@ def projected_gradients(
     float32 of shape (n, dimensions).
 
     Mean loss and unit length keep the length of an answer out of it: the norm of a sequence's gradient falls
-    with its length (Xia et al. 2024, arXiv 2402.04333, section 4.1). `transform` works on the gradients (batch,
+    with its length (Xia et al. 2024, arXiv 2402.04333). `transform` works on the gradients (batch,
     weights), in the order of `trained_layers`, before the projection, a very sparse one (Li, Hastie & Church
     2006) that keeps angles and depends on `seed` and the number of weights alone.
     """
@@ -73,7 +73,7 @@ def adam_update(model: Any, optimizer: Any) -> Transform:
     """What Adam would do with a gradient next, up to the learning rate: a function on (batch, weights).
 
     (b1 m + (1 - b1) g) / sqrt(b2 v + (1 - b2) g^2), each moment over its bias correction, from the moments m and
-    v that `optimizer` holds (Kingma & Ba 2015; used as feature by Xia et al. 2024, section 3.1).
+    v that `optimizer` holds (Kingma & Ba 2015; used as feature by Xia et al. 2024).
     """
     import torch
 

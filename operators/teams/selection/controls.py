@@ -18,6 +18,7 @@ class RandomSelection(ScoredSelection[SelectionParams]):
     kept whatever else the set holds."""
 
     name = "random_selection"
+    version = 2
     params_type = SelectionParams
 
     def scores(self, records: list[Record], context: Context) -> np.ndarray:
