@@ -65,7 +65,7 @@ METHODS = [
     Method("llm_rating"),
     Method("random_selection", {"flagged_last": True}),
     Method("nearest_to_development", {"flagged_last": True}),
-    Method("gradient_influence", {"update": "gradient"}),
+    Method("gradient_influence", {"update": "adam"}),
 ]
 
 

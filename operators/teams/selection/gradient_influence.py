@@ -30,8 +30,10 @@ class GradientInfluenceParams(ModelParams):
         4, ge=1, le=1000, description="Blocks, from the end, that the adapter covers; fewer are cheaper"
     )
     dimensions: int = Field(1024, ge=16, le=1 << 14, description="Of a projected gradient")
-    update: Literal["adam", "gradient"] = Field(
-        "adam", description="What is compared of a record: Adam's next update by it, or its plain gradient"
+    update: Literal["gradient", "adam"] = Field(
+        "gradient",
+        description="What is compared of a record: its plain gradient, or Adam's next update by it, for which the "
+        "warm-up must be long enough to know Adam's moments",
     )
     toward: Literal["mean", "max"] = Field(
         "mean", description="A record counts by its mean over the development questions, or by its best one"
@@ -39,13 +41,14 @@ class GradientInfluenceParams(ModelParams):
 
 
 class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
-    """Scores a record by the cosine between its training update and the gradients of development questions.
+    """Scores a record by the cosine between its gradient and those of development questions.
 
     The idea of LESS (Xia et al. 2024, arXiv 2402.04333) made cheap: one checkpoint after a short warm-up on a
     seeded share of the set itself instead of four epochs' checkpoints; an adapter of the last blocks instead of
-    all; a sparse random projection. As there, a record's update is Adam's and a question's gradient is plain, the
-    loss is the mean over an answer's tokens, and vectors are of unit length, so long answers have no advantage.
-    Records without an answer rank last. Only the search split is aimed at.
+    all; a sparse random projection; plain gradients of the records instead of Adam's updates, because after a few
+    steps Adam's momentum, which all records share, outweighs what a record adds (`update: adam` is there for long
+    warm-ups). As in LESS the loss is the mean over an answer's tokens and vectors are of unit length, so long
+    answers have no advantage. Records without an answer rank last. Only the search split is aimed at.
     """
 
     name = "gradient_influence"

@@ -171,7 +171,7 @@ STAINS = ["wine", "ink", "grass", "coffee", "mud", "rust"]
     [
         ("rds_plus", {}),
         ("gradient_influence", {"warmup_steps": 4, "last_layers": 2}),
-        ("gradient_influence", {"warmup_steps": 4, "last_layers": 2, "update": "gradient", "toward": "max"}),
+        ("gradient_influence", {"warmup_steps": 4, "last_layers": 2, "toward": "max"}),
     ],
 )
 def test_records_of_the_development_questions_kind_outrank_others(name, params):
