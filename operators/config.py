@@ -256,6 +256,11 @@ class SearchConfig(Settings):
     data: Data
     store: str = Field(".autodp/store", description="Content store: path or s3:// URL")
     output: str = Field("runs", description="Results go to <output>/<name>/: path or s3:// URL")
+    data_set: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+        description="Data set whose uploads the found recipe is for, once it is approved; None: the name",
+    )
     seed: int = 0
     embedding: Embedding = Embedding()
     sampling: Sampling = Sampling()
@@ -296,6 +301,11 @@ class SearchConfig(Settings):
         return self
 
     @property
+    def approved_as(self) -> str:
+        """The data set that the found recipe is for."""
+        return self.data_set or self.name
+
+    @property
     def strategist_kind(self) -> str:
         """The strategist in force."""
         if self.strategist.kind != "auto":
@@ -309,6 +319,14 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> SearchC
     `${NAME}` in the file stands for an environment variable. Raises ConfigError naming the file, the key and
     what is expected.
     """
+    values = read_yaml(path)
+    for item in overrides or []:
+        override(values, item)
+    return parse(SearchConfig, values, str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Keys and values of a YAML file, `${NAME}` replaced by environment variables. Raises ConfigError."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
@@ -322,9 +340,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> SearchC
         raise ConfigError(f"{file}: not valid YAML{place}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: expected keys and values at the top, found a {type(values).__name__}")
-    for item in overrides or []:
-        override(values, item)
-    return parse(SearchConfig, values, str(file))
+    return values
 
 
 S = TypeVar("S", bound=Settings)

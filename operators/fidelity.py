@@ -150,26 +150,47 @@ def _mean_distances(rows: np.ndarray) -> np.ndarray:
     return found
 
 
+class RandomFeatures:
+    """Random Fourier features of a Gaussian kernel (Rahimi & Recht 2007): squared distances between their means
+    estimate the squared maximum mean discrepancy of two sets."""
+
+    def __init__(self, dimensions: int, bandwidth: float, seed: int | np.random.Generator) -> None:
+        """For rows of `dimensions` numbers. Equal arguments give equal features (a generator is drawn from)."""
+        rng = np.random.default_rng(seed)
+        self.bandwidth = bandwidth
+        self._weights = (rng.normal(size=(dimensions, _FEATURES)) / bandwidth).astype(np.float32)
+        self._shifts = rng.uniform(0, 2 * np.pi, _FEATURES).astype(np.float32)
+
+    @classmethod
+    def fitted(cls, rows: np.ndarray, seed: int) -> RandomFeatures:
+        """With the median distance between rows as bandwidth."""
+        return cls(rows.shape[1], median_distance(rows, np.random.default_rng(seed)), seed)
+
+    def mean(self, rows: np.ndarray) -> np.ndarray:
+        """Mean of each feature over `rows` of shape (n, d): float64 of shape (1024,)."""
+        total = np.zeros(_FEATURES)
+        for start in range(0, len(rows), _CHUNK):
+            part = rows[start : start + _CHUNK]
+            total += np.cos(part @ self._weights + self._shifts).sum(axis=0, dtype=np.float64)
+        return math.sqrt(2 / _FEATURES) * total / max(1, len(rows))
+
+
+def median_distance(rows: np.ndarray, rng: np.random.Generator) -> float:
+    """Median distance between two of (at most 1,000 of) the rows; 1 where all are equal."""
+    some = rows[rng.choice(len(rows), min(len(rows), 1000), replace=False)]
+    return float(np.median(pairwise_distances(some, some))) or 1.0
+
+
 class _MMD:
-    """Squared maximum mean discrepancy on random Fourier features (Rahimi & Recht 2007)."""
+    """Squared maximum mean discrepancy between all rows of one set and some of them."""
 
     def __init__(self, rows: np.ndarray, rng: np.random.Generator) -> None:
         self.rows = rows
-        some = rows[rng.choice(len(rows), min(len(rows), 1000), replace=False)]
-        bandwidth = float(np.median(pairwise_distances(some, some))) or 1.0
-        self._weights = (rng.normal(size=(rows.shape[1], _FEATURES)) / bandwidth).astype(np.float32)
-        self._shifts = rng.uniform(0, 2 * np.pi, _FEATURES).astype(np.float32)
-        self._all = self._mean(np.arange(len(rows)))
-
-    def _mean(self, chosen: np.ndarray) -> np.ndarray:
-        total = np.zeros(_FEATURES)
-        for start in range(0, len(chosen), _CHUNK):
-            part = self.rows[chosen[start : start + _CHUNK]]
-            total += np.cos(part @ self._weights + self._shifts).sum(axis=0, dtype=np.float64)
-        return math.sqrt(2 / _FEATURES) * total / len(chosen)
+        self._features = RandomFeatures(rows.shape[1], median_distance(rows, rng), rng)
+        self._all = self._features.mean(rows)
 
     def __call__(self, chosen: np.ndarray) -> float:
-        return float(((self._mean(chosen) - self._all) ** 2).sum())
+        return float(((self._features.mean(self.rows[chosen]) - self._all) ** 2).sum())
 
 
 def _warning(total: int, low: np.ndarray, chosen: np.ndarray, energy: float, uniform: float) -> str | None:

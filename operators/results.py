@@ -258,7 +258,7 @@ class SearchResult(Result):
 
 
 class RecordsFile(Result):
-    """A file of records beside the recipe that its operators look at. `file` is relative to the recipe."""
+    """A file beside the recipe that its replay looks at. `file` is relative to the recipe."""
 
     file: str
     sha256: str
@@ -286,6 +286,8 @@ class Recipe(Result):
     """The private model that quality labels are asked of; set only where `targeting.labels` asks for some."""
     development: RecordsFile | None = None
     evaluation: RecordsFile | None = None
+    reference: RecordsFile | None = None
+    """Summary of the set that it was found on (see operators.drift), to tell when another set differs."""
     left_out: Literal["question", "conversation"] = "conversation"
     """Which records are not processed: those that ask an evaluation question, or that equal its record."""
     task: str = ""

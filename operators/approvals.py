@@ -1,0 +1,116 @@
+"""The registry of approved recipes: which recipe a data set's uploads are processed with, and who said so."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from operators.data.containers import filesystem
+from operators.data.once import create_once
+from operators.digest import digest, sha256_bytes
+from operators.errors import ConfigError
+from operators.publishing import Output, read_bytes, read_recipe
+from operators.results import Verdict
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
+
+
+class Approval(BaseModel):
+    """One decision about a found recipe. The latest approval of a data set is in force; all stay as history."""
+
+    model_config = ConfigDict(frozen=True)
+    data_set: str = Field(pattern=NAME)
+    decision: Literal["approved", "rejected"] = "approved"
+    recipe: str
+    """URI of the approved copy of recipe.yaml, with the files it needs beside it; empty where rejected."""
+    recipe_sha256: str
+    found_in: str
+    """The search's output directory."""
+    by: str
+    note: str = ""
+    evidence: Verdict | None = None
+    at: datetime
+
+
+def approve(store: str, data_set: str, run: str, *, by: str, note: str = "") -> Approval:
+    """Puts the recipe of a search's output directory in force for a data set.
+
+    The recipe and the files it needs are copied into the store, under a name made of their content: a later
+    change of the directory changes nothing that was approved. Raises ConfigError where the name cannot be used or
+    the recipe is not usable, DataError where a file is missing or is not the recipe's.
+    """
+    if not re.match(NAME, data_set):
+        raise ConfigError(f"{data_set!r} cannot name a data set: use letters, digits, '.', '_' and '-'")
+    uri = posixpath.join(run, "recipe.yaml")
+    recipe = read_recipe(uri)
+    content = read_bytes(uri)
+    files = {"recipe.yaml": content}
+    for ref in (recipe.development, recipe.evaluation, recipe.reference):
+        if ref is not None:
+            data = read_bytes(posixpath.join(run, ref.file))
+            if sha256_bytes(data) != ref.sha256:
+                raise ConfigError(
+                    f"{posixpath.join(run, ref.file)}: is not the file that the recipe was made with; search again"
+                )
+            files[ref.file] = data
+    folder = Output(posixpath.join(store, "approved", digest({n: sha256_bytes(d) for n, d in files.items()})[:32]))
+    for name, data in files.items():
+        folder.write(name, data)
+    approval = Approval(
+        data_set=data_set,
+        recipe=folder.uri("recipe.yaml"),
+        recipe_sha256=sha256_bytes(content),
+        found_in=run,
+        by=by,
+        note=note,
+        evidence=recipe.evidence,
+        at=datetime.now(UTC),
+    )
+    _append(store, approval)
+    return approval
+
+
+def reject(store: str, data_set: str, run: str, *, by: str, note: str = "") -> Approval:
+    """Keeps that a found recipe was not wanted. Whatever is in force stays so."""
+    recipe = read_recipe(posixpath.join(run, "recipe.yaml"))
+    rejection = Approval(
+        data_set=data_set,
+        decision="rejected",
+        recipe="",
+        recipe_sha256=sha256_bytes(read_bytes(posixpath.join(run, "recipe.yaml"))),
+        found_in=run,
+        by=by,
+        note=note,
+        evidence=recipe.evidence,
+        at=datetime.now(UTC),
+    )
+    _append(store, rejection)
+    return rejection
+
+
+def approved(store: str, data_set: str) -> Approval | None:
+    """The approval in force for a data set, or None."""
+    return next((a for a in reversed(history(store, data_set)) if a.decision == "approved"), None)
+
+
+def history(store: str, data_set: str) -> list[Approval]:
+    """Every decision about a data set, the first one first."""
+    fs, path = filesystem(_place(store, data_set))
+    names = sorted(fs.ls(path, detail=False)) if fs.exists(path) else []
+    return [Approval.model_validate_json(fs.cat_file(n)) for n in names if n.endswith(".json")]
+
+
+def _append(store: str, approval: Approval) -> None:
+    number = len(history(store, approval.data_set)) + 1
+    data = approval.model_dump_json(indent=1).encode()
+    # Two people at once: both decisions are kept, one after the other.
+    while not create_once(_place(store, approval.data_set, f"{number:05d}.json"), data):
+        number += 1
+
+
+def _place(store: str, data_set: str, file: str = "") -> str:
+    return posixpath.join(store, "approvals", data_set, file).rstrip("/")

@@ -1,0 +1,121 @@
+"""Identities, listings, snapshots and the ledger, on a local directory."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from operators.intake.ledger import Ledger, Outcome, Waiting
+from operators.intake.uploads import (
+    Upload,
+    UploadChanged,
+    UploadGone,
+    below_prefix,
+    find_upload,
+    list_uploads,
+)
+
+
+def put(path: Path, text: str = '{"question": "q", "answer": "a"}\n', age: float = 60) -> Upload:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (time.time() - age,) * 2)
+    found = find_upload(str(path))
+    assert found is not None
+    return found
+
+
+def test_the_identity_is_of_key_and_version() -> None:
+    a = Upload(uri="s3://b/k.jsonl", etag='"1"', size=3)
+    assert a.etag == "1"
+    assert a.id == Upload(uri="s3://b/k.jsonl", etag="1").id == a.event_id(1)
+    others = [Upload(uri="s3://b/k.jsonl", etag="2").id, Upload(uri="s3://b/l.jsonl", etag="1").id, a.event_id(2)]
+    assert len({a.id, *others}) == 4
+
+
+def test_a_listing_holds_settled_data_files_only(tmp_path: Path) -> None:
+    wanted = [put(tmp_path / "a.jsonl"), put(tmp_path / "set" / "b.csv.gz")]
+    put(tmp_path / "fresh.jsonl", age=0)
+    for name in (".hidden.jsonl", "_SUCCESS.json", "notes.txt", "set/.b.csv.part", ".tmp/c.jsonl"):
+        put(tmp_path / name)
+    assert list_uploads(str(tmp_path), settled=5) == wanted
+    assert len(list_uploads(str(tmp_path), settled=0)) == 3
+
+
+@pytest.mark.parametrize(
+    ("uri", "below"),
+    [
+        ("s3://b/up/x.jsonl", "x.jsonl"),
+        ("s3://b/up/set/x.csv.gz", "set/x.csv.gz"),
+        ("s3://b/upper/x.jsonl", None),
+        ("s3://c/up/x.jsonl", None),
+        ("s3://b/up/../store/x.jsonl", None),
+        ("s3://b/up//x.jsonl", None),
+        ("s3://b/up/x.exe", None),
+    ],
+)
+def test_below_a_prefix(uri: str, below: str | None) -> None:
+    assert below_prefix(uri, "s3://b/up") == below_prefix(uri, "s3://b/up/") == below
+
+
+def test_a_snapshot_is_of_exactly_one_version(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "store"))
+    upload = put(tmp_path / "a.jsonl.gz", "one")
+    copy = ledger.snapshot(upload)
+    assert Path(copy).read_text() == "one"
+    assert copy.endswith(".jsonl.gz")
+    assert ledger.copy_of(upload) == copy
+    put(tmp_path / "a.jsonl.gz", "two")
+    with pytest.raises(UploadChanged, match="written again"):
+        ledger.snapshot(upload)
+    (tmp_path / "a.jsonl.gz").unlink()
+    with pytest.raises(UploadGone, match="was deleted"):
+        ledger.snapshot(upload)
+    assert Path(copy).read_text() == "one"
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from operators.intake import uploads
+
+    monkeypatch.setattr(uploads, "CHUNK", 2)
+    upload = put(tmp_path / "a.jsonl", "abcdef")
+    pieces = uploads.read_upload(upload)
+    assert next(pieces) == b"ab"
+    with (tmp_path / "a.jsonl").open("a") as f:
+        f.write("more")
+    with pytest.raises(UploadChanged):
+        list(pieces)
+
+
+def test_the_ledger_of_one_upload(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "store"))
+    upload, other = put(tmp_path / "a.jsonl"), put(tmp_path / "b.jsonl")
+    assert ledger.entries() == {}
+    assert [ledger.mark_asked(upload, 1) for _ in range(3)] == [True, False, False]
+    assert ledger.mark_asked(upload, 2)
+    assert ledger.mark_asked(other, 1)
+    assert ledger.lease(upload, "run").acquire()
+    ledger.snapshot(upload)
+    ledger.wait(Waiting(upload=other, data_set="d", search_run="r"))
+    entry = ledger.entries()[str(upload.id)]
+    assert (entry.asked, entry.claims, entry.waiting, entry.settled) == (2, 1, False, False)
+    assert abs(entry.asked_at - time.time()) < 60
+    assert [w.upload for w in ledger.waiting()] == [other]
+    ledger.take_back(upload, 2)
+    assert ledger.entries()[str(upload.id)].asked == 1
+
+    end = Outcome(status="processed", upload=upload, reason="done", output="o")
+    assert ledger.settle(end)
+    assert not ledger.settle(end.model_copy(update={"status": "failed"})), "the first end stays"
+    assert ledger.outcome(upload) == ledger.outcome(upload)
+    kept = ledger.outcome(upload)
+    assert kept is not None
+    assert (kept.status, kept.at is not None) == ("processed", True)
+    folder = tmp_path / "store" / "uploads" / str(upload.id)
+    assert [p.name for p in folder.iterdir()] == ["outcome.json"], "one small file a settled upload"
+    assert ledger.entries()[str(upload.id)].settled
+    ledger.stop_waiting(other)
+    assert list(ledger.waiting()) == []

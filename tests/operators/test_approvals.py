@@ -1,0 +1,70 @@
+"""The registry of approved recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from operators.approvals import approve, approved, history, reject
+from operators.digest import sha256_bytes
+from operators.errors import ConfigError, DataError
+from operators.publishing import read_recipe, recipe_yaml
+from operators.results import Recipe, RecordsFile
+
+
+def found(folder: Path, seed: int = 0) -> str:
+    """A search's directory with a recipe that needs one file."""
+    folder.mkdir()
+    (folder / "reference.json").write_text("{}")
+    recipe = Recipe(
+        name="r",
+        strategy=(),
+        teams={},
+        seed=seed,
+        target_model="m",
+        target_model_sha256="0",
+        embedder="e",
+        embedder_sha256="0",
+        reference=RecordsFile(file="reference.json", sha256=sha256_bytes(b"{}")),
+    )
+    (folder / "recipe.yaml").write_text(recipe_yaml(recipe))
+    return str(folder)
+
+
+def test_what_was_approved_does_not_change_with_its_source(tmp_path: Path) -> None:
+    store, run = str(tmp_path / "store"), found(tmp_path / "run")
+    assert approved(store, "med") is None
+    approval = approve(store, "med", run, by="Ada", note="fine")
+    assert approved(store, "med") == approval
+    (tmp_path / "run" / "recipe.yaml").write_text("changed")
+    assert read_recipe(approval.recipe).seed == 0
+    assert (Path(approval.recipe).parent / "reference.json").exists()
+    assert approved(store, "other") is None
+
+
+def test_the_latest_approval_is_in_force_and_all_decisions_are_kept(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    approve(store, "med", found(tmp_path / "a", 1), by="Ada")
+    approve(store, "med", found(tmp_path / "b", 2), by="Bob")
+    reject(store, "med", found(tmp_path / "c", 3), by="Cyd", note="worse")
+    now = approved(store, "med")
+    assert now is not None
+    assert read_recipe(now.recipe).seed == 2
+    assert [(a.by, a.decision) for a in history(store, "med")] == [
+        ("Ada", "approved"),
+        ("Bob", "approved"),
+        ("Cyd", "rejected"),
+    ]
+
+
+def test_what_cannot_be_approved(tmp_path: Path) -> None:
+    store, run = str(tmp_path / "store"), found(tmp_path / "run")
+    with pytest.raises(ConfigError, match="cannot name a data set"):
+        approve(store, "../up", run, by="Ada")
+    (tmp_path / "run" / "reference.json").write_text("{ }")
+    with pytest.raises(ConfigError, match=r"reference\.json: is not the file"):
+        approve(store, "med", run, by="Ada")
+    with pytest.raises(DataError, match="cannot be read"):
+        approve(store, "med", str(tmp_path / "nothing"), by="Ada")
+    assert approved(store, "med") is None
