@@ -74,6 +74,43 @@ def process(
     )
 
 
+@app.command()
+def approve(
+    run: Annotated[str, typer.Argument(help="Output directory of a search; path or s3:// URL")],
+    data_set: Annotated[str | None, typer.Option(help="Data set that it is for; else the run's name")] = None,
+    store: Annotated[str, typer.Option(help="Content store with the registry")] = ".autodp/store",
+    by: Annotated[str | None, typer.Option(help="Who approves; else the user of this machine")] = None,
+    note: Annotated[str, typer.Option(help="Why; kept with the approval")] = "",
+) -> None:
+    """Put a found recipe in force: a data set's uploads are processed with it from now on."""
+    import getpass
+
+    with _running():
+        from flows.approve import approve_found
+
+        approval = approve_found(run, data_set, store, by or getpass.getuser(), note)
+    Console().print(f"{approval.data_set} is processed with {approval.recipe}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def receive(
+    prefix: Annotated[str, typer.Argument(help="s3:// URL below which objects are uploads")],
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on")] = 4280,
+    token_env: Annotated[
+        str, typer.Option(help="Environment variable with the token that senders must give")
+    ] = "AUTODP_RECEIVER_TOKEN",
+) -> None:
+    """Receive an object store's notifications and start a run for each new object."""
+    import uvicorn
+
+    from flows.receiver import application, refuse_open
+
+    token = os.environ.get(token_env) or None
+    refuse_open(host, token, token_env)
+    uvicorn.run(application(prefix, token), host=host, port=port, log_level="warning")
+
+
 @app.command("operators")
 def list_operators(
     names: Annotated[list[str] | None, typer.Argument(help="Operators to show; all where none is named")] = None,

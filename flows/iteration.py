@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.futures import PrefectFuture
 from pydantic import BaseModel, ConfigDict
 
 from flows.plan import Plan
 from operators.data.store import DatasetRef
-from operators.report import leaderboard
 from operators.results import Comparison, LLMUsage, TeamRun, Trial, Work
 from operators.strategist.base import Proposal
 from operators.strategist.space import Strategy, label, prefixes
@@ -22,6 +20,7 @@ from tasks.judging import judge
 from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.proposing import propose
+from tasks.story import tell_trials
 from tasks.training import fine_tune
 
 
@@ -73,9 +72,7 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
         trials.append(_trial(number, s, tree, tuned[s], judged[s].result(), claimed))
         claimed.update(prefixes(s))
         say(f"round {number}: {label(s)} scores {trials[-1].comparison.score:+.2f}")
-    create_markdown_artifact(
-        leaderboard([*history, *trials]), key="leaderboard", description=f"Trials after round {number}"
-    )
+    tell_trials(plan.config.name, [*history, *trials], f"round {number}")
     return Round(
         proposal=proposal,
         trials=trials,

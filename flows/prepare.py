@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.plan import Plan
 from operators.config import Data, SearchConfig
+from operators.data.store import BlobRef
 from operators.errors import ConfigError
 from operators.fidelity import Fidelity
 from operators.models import MINILM, model_digest
@@ -16,6 +17,7 @@ from operators.processing import TeamContext
 from operators.results import DataCounts, LLMUsage
 from operators.strategist.space import Team
 from operators.teams.base import OperatorSpec
+from tasks.drifting import summarize
 from tasks.durable import in_store, was_executed
 from tasks.loading import Loaded, fingerprint_input, load_records
 from tasks.processing import chain_specs, needs_llm, warm_up
@@ -35,6 +37,8 @@ class Prepared(BaseModel):
     loaded: Loaded
     counts: DataCounts
     fidelity: Fidelity
+    reference: BlobRef
+    """Summary of the loaded set's embeddings (operators.drift.Reference)."""
     usage: LLMUsage = LLMUsage()
     """Of the judge, for quality labels."""
 
@@ -67,6 +71,9 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         embedding.wait()
         if was_executed(embedding):
             warm_up(config.endpoints)  # something is new: a managed server will be needed, and takes a minute
+        reference = in_store(summarize, config.store)(
+            embedding.result(), embedder, embedder_sha256, config.seed, config.store
+        )
     with stage("target"):
         if config.targeting.enabled:
             flagging = in_store(flag_low_quality, config.store).submit(
@@ -122,6 +129,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         ),
         fidelity=sample.fidelity,
         usage=usage,
+        reference=reference,
     )
 
 

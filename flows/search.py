@@ -27,6 +27,7 @@ from tasks.judging import evaluate_sealed, judge
 from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.publishing import make_recipe, publish
+from tasks.story import tell_budget
 
 
 class Clock:
@@ -97,6 +98,7 @@ def search(config: SearchConfig) -> SearchResult:
         plan.context,
         plan.embedder,
         plan.embedder_sha256,
+        ready.reference,
     )
     place = publish(
         result,
@@ -108,6 +110,7 @@ def search(config: SearchConfig) -> SearchResult:
         final,
         judged.adapter,
         [r.proposal for r in rounds],
+        ready.reference,
     )
     say(f"everything is in {place}")
     say(verdict.reason)
@@ -144,6 +147,8 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
         k = min(budget.trials_per_round, remaining.trials)
         with clock.stage(f"round {number}"):
             rounds.append(search_iteration(number, view, k, plan, trials))
+        tried = len(trials) + len(rounds[-1].trials)
+        tell_budget(config.name, budget, number, tried, clock.minutes, reduce(_add, (r.work for r in rounds)))
         proposal = rounds[-1].proposal
         if proposal.decision != "continue":
             return rounds, proposal.decision

@@ -15,6 +15,11 @@ class DataError(AutoDPError, ValueError):
     """The data cannot be used: names the file, the row where there is one, and the fix."""
 
 
+class Unreachable(DataError):
+    """A place cannot be read or written at the moment: a network, a permission, a full disk. Trying again may
+    help; the data themselves may be fine."""
+
+
 class ConfigError(AutoDPError, ValueError):
     """The configuration cannot be used: names the key and the fix."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from operators.data.store import Store
-from operators.errors import DataError
+from operators.errors import DataError, Unreachable
 from operators.results import Recipe
 
 
@@ -38,8 +38,10 @@ def read_bytes(uri: str) -> bytes:
     try:
         with fsspec.open(uri, "rb") as f:
             return bytes(f.read())
+    except FileNotFoundError:
+        raise DataError(f"{uri}: cannot be read (FileNotFoundError)") from None
     except (OSError, ValueError) as e:
-        raise DataError(f"{uri}: cannot be read ({type(e).__name__})") from None
+        raise Unreachable(f"{uri}: cannot be read ({type(e).__name__})") from None
 
 
 def recipe_yaml(recipe: Recipe) -> str:

@@ -13,10 +13,11 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.filesystems import RemoteFileSystem, WritableFileSystem
 from prefect.futures import PrefectFuture
+from prefect.settings import PREFECT_API_URL
 from prefect.states import State
 from prefect.transactions import IsolationLevel
 
-from operators.digest import digest
+from operators.digest import digest, sha256_bytes
 from operators.errors import WorkerDied, without_text
 from tasks.locks import ThreadLocks
 
@@ -97,13 +98,20 @@ def in_store(step: Task[P, R], store: str, run_name: str | None = None) -> Task[
     return step.with_options(result_storage=result_storage(store), task_run_name=run_name or step.name)
 
 
-@functools.cache
 def result_storage(store: str) -> WritableFileSystem | Path:
     """Where Prefect keeps results that belong to a store: a directory, or an fsspec URL such as s3://."""
     if "://" in store and not store.startswith("file://"):
-        return RemoteFileSystem(basepath=f"{store.rstrip('/')}/results")
+        return _remote_storage(f"{store.rstrip('/')}/results", str(PREFECT_API_URL.value()))
     # A Path, not a string: Prefect reads a string with one slash as the name of a block.
     return Path(store.removeprefix("file://")).expanduser().resolve() / "results"
+
+
+@functools.cache
+def _remote_storage(basepath: str, api: str) -> WritableFileSystem:  # noqa: ARG001 - a server knows its own blocks
+    """Prefect takes only a block that its server knows. It holds no credentials: those are in the environment."""
+    block = RemoteFileSystem(basepath=basepath)
+    block.save(f"autodp-{sha256_bytes(basepath.encode())[:12]}", overwrite=True)
+    return block
 
 
 def was_executed(future: PrefectFuture[Any]) -> bool:

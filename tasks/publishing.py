@@ -15,15 +15,17 @@ from operators.data.writers import write
 from operators.fidelity import Fidelity
 from operators.processing import TeamContext
 from operators.publishing import Output, recipe_yaml
-from operators.report import leaderboard, render
+from operators.report import render, story
 from operators.results import Recipe, RecordsFile, SearchResult
 from operators.strategist.base import Proposal
 from operators.strategist.space import Team
 from operators.teams.base import OperatorSpec
 from tasks.durable import silenced
+from tasks.events import SEARCH_FINISHED, send
 from tasks.loading import Loaded
 from tasks.processing import needs_llm
 from tasks.sampling import SplitRefs
+from tasks.story import artifact_key
 
 
 @task(name="publish")
@@ -38,6 +40,7 @@ def publish(
     processed: DatasetRef,
     adapter: BlobRef,
     proposals: list[Proposal],
+    reference: BlobRef,
 ) -> str:
     """Writes everything to `<output>/<name>/` and returns that place. search.json is written last: where it
     is, all the rest is complete."""
@@ -48,6 +51,7 @@ def publish(
         output.write("quarantine.jsonl", store.get_bytes(loaded.quarantine.sha256))
     output.write("development.jsonl", store.get_bytes(splits.search.sha256))
     output.write("evaluation.jsonl", store.get_bytes(splits.held_out.sha256))
+    output.write("reference.json", store.get_bytes(reference.sha256))
     output.write("recipe.yaml", recipe_yaml(recipe))
     folder = store.get_directory(adapter)
     for file in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -58,10 +62,25 @@ def publish(
     output.write("search.json", result.model_dump_json(indent=1))
 
     create_markdown_artifact(
-        f"**{result.verdict.reason}**\n\n{leaderboard(result.trials)}", key="verdict", description=result.name
+        f"**{result.verdict.reason}**\n\n{story(result.trials, result.verdict.strategy)}",
+        key=artifact_key(config.name, "verdict"),
+        description=result.name,
     )
-    if "://" in output.root:
-        create_link_artifact(output.uri("report.html"), link_text="report", key="report")
+    create_link_artifact(
+        output.uri("report.html") if "://" in output.root else f"file://{output.uri('report.html')}",
+        link_text=f"Report of {config.name}: {output.uri('report.html')}",
+        key=artifact_key(config.name, "report"),
+    )
+    send(
+        SEARCH_FINISHED,
+        {"prefect.resource.id": f"autodp.search.{config.name}", "prefect.resource.name": config.name},
+        {
+            "run": output.root,
+            "data_set": config.approved_as,
+            "store": store.root,
+            "decision": result.verdict.decision,
+        },
+    )
     return output.root
 
 
@@ -74,6 +93,7 @@ def make_recipe(
     context: TeamContext,
     embedder: str,
     embedder_sha256: str,
+    reference: BlobRef,
 ) -> Recipe:
     """The recipe of a search's verdict. With the verdict "no processing" its strategy is empty. `embedder` is
     that of the quality flags, where the teams' is in the context."""
@@ -95,6 +115,7 @@ def make_recipe(
         judge=config.endpoints.judge if config.targeting.enabled and config.targeting.labels else None,
         development=RecordsFile(file="development.jsonl", sha256=splits.search.sha256),
         evaluation=RecordsFile(file="evaluation.jsonl", sha256=splits.held_out.sha256),
+        reference=RecordsFile(file="reference.json", sha256=reference.sha256),
         left_out="conversation" if config.data.evaluation else "question",
         task=config.data.task,
         evidence=result.verdict,

@@ -15,7 +15,7 @@ from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from operators.errors import DataError
+from operators.errors import DataError, Unreachable
 
 Kind = Literal["jsonl", "json", "csv", "parquet", "datasets"]
 
@@ -30,7 +30,8 @@ SUFFIXES: dict[str, Kind] = {
 }
 
 
-FOREIGN = {"pyarrow", "botocore", "aiobotocore", "aiohttp", "s3fs"}
+NETWORK = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
+FOREIGN = {"pyarrow", *NETWORK}
 
 
 class Container(BaseModel):
@@ -105,7 +106,9 @@ def failures_named(uri: str, action: str) -> Iterator[None]:
         package = type(e).__module__.partition(".")[0]
         if not isinstance(e, (OSError, EOFError, zlib.error)) and package not in FOREIGN:
             raise
-        raise DataError(
+        # A broken file raises an OSError as well, but one without a number of the operating system's.
+        away = package in NETWORK or isinstance(e, ConnectionError | TimeoutError) or getattr(e, "errno", None)
+        raise (Unreachable if away else DataError)(
             f"{uri}: cannot be {action} ({type(e).__name__}); check that the file is whole and readable and, for "
             "s3://, the AWS_* environment variables"
         ) from None

@@ -68,7 +68,8 @@ class Lease:
         def renew() -> None:
             while not stop.wait(self.seconds / 3):
                 try:
-                    self._write(time.time() + self.seconds)
+                    if self.is_held:
+                        self._write(time.time() + self.seconds)
                 except Exception as e:  # the store may be back before the lease ends
                     log.warning("lease %s cannot be renewed (%s)", self.folder, type(e).__name__)
 
@@ -80,7 +81,8 @@ class Lease:
             stop.set()
             thread.join()
             with contextlib.suppress(Exception):
-                self._write(0.0)
+                if self.is_held:  # not where the block has cleared the folder
+                    self._write(0.0)
 
     def _write(self, expires: float) -> None:
         with atomic_file(self._path(self.number)) as partial:

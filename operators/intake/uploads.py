@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from operators.data.containers import SUFFIXES, failures_named, filesystem, is_local
 from operators.digest import digest
-from operators.errors import DataError
+from operators.errors import DataError, Unreachable
 
 CHUNK = 1 << 22
 DATA_FILE = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})(\.gz)?$")
@@ -104,7 +104,7 @@ def read_upload(upload: Upload) -> Iterator[bytes]:
     except OSError:
         # s3fs asks for the version it opened, and fails where that was replaced.
         _check(upload, find_upload(upload.uri))
-        raise DataError(f"{upload.uri}: cannot be read; check the AWS_* environment variables") from None
+        raise Unreachable(f"{upload.uri}: cannot be read; check the AWS_* environment variables") from None
     _check(upload, find_upload(upload.uri))
     if upload.size is not None and done != upload.size:
         raise UploadChanged(

@@ -21,14 +21,14 @@ def cloud(rows: int, centre: float, seed: int, dimensions: int = 32) -> np.ndarr
 
 @pytest.mark.parametrize(("old", "new"), [(2000, 500), (300, 100), (2000, 40)])
 def test_sets_of_one_distribution_do_not_drift_on_average(old: int, new: int) -> None:
-    reference = make_reference(cloud(old, 0, 0), "sha")
+    reference = make_reference(cloud(old, 0, 0), "model", "sha")
     found = [drift(reference, cloud(new, 0, seed)) for seed in range(1, 31)]
     assert abs(np.mean(found)) < 0.2 / new + 0.2 / old
     assert max(found) < MAX_DRIFT
 
 
 def test_drift_grows_with_the_distance() -> None:
-    reference = make_reference(cloud(1000, 0, 0), "sha")
+    reference = make_reference(cloud(1000, 0, 0), "model", "sha")
     found = [drift(reference, cloud(500, centre, 1)) for centre in (0.0, 0.3, 0.6, 1.2)]
     assert found == sorted(found)
     assert found[-1] > 5 * MAX_DRIFT
@@ -36,16 +36,16 @@ def test_drift_grows_with_the_distance() -> None:
 
 def test_a_reference_survives_its_file() -> None:
     rows = cloud(200, 0, 0)
-    reference = make_reference(rows, "sha", seed=3)
+    reference = make_reference(rows, "model", "sha", seed=3)
     again = type(reference).model_validate_json(reference.model_dump_json())
     assert drift(again, cloud(100, 1, 1)) == drift(reference, cloud(100, 1, 1))
     assert len(reference.mean) == 1024
-    assert reference == make_reference(rows, "sha", seed=3)
+    assert reference == make_reference(rows, "model", "sha", seed=3)
 
 
 def test_not_a_number_is_refused() -> None:
     rows = cloud(10, 0, 0)
-    reference = make_reference(rows, "sha")
+    reference = make_reference(rows, "model", "sha")
     rows[3, 3] = np.nan
     with pytest.raises(DataError, match="not finite"):
         drift(reference, rows)

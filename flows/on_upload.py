@@ -1,0 +1,130 @@
+"""A new object arrived: process it with its data set's approved recipe, or search for one."""
+
+from __future__ import annotations
+
+import posixpath
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.states import Completed, State
+
+from flows.prepare import load_input
+from flows.process import ProcessConfig, process_dataset
+from flows.uploads import UploadConfig, settle
+from operators.approvals import Approval, approved
+from operators.data.lease import Lease
+from operators.errors import AutoDPError, ConfigError, DataError, Unreachable, without_text
+from operators.intake.ledger import Ledger, Outcome, Waiting
+from operators.intake.uploads import Upload, UploadChanged
+from operators.publishing import read_recipe
+from tasks.drifting import drift_from, read_reference
+from tasks.loading import Loaded
+from tasks.progress import say
+from tasks.runtime import Runtime
+from tasks.searching import start_search
+from tasks.uploading import copy_upload, hand_over
+
+
+@flow(name="on-upload", flow_run_name="upload {upload.uri}")
+def on_upload(upload: Upload, config: UploadConfig) -> Outcome | State[None]:
+    """Turns one version of an object into one result or one clear failure, however often it is asked to.
+
+    Of several runs for one upload one works, as long as it gives signs of life; the others end at once. A run
+    that dies leaves a claim that expires, and `watch-bucket` asks again.
+    """
+    config.output_of(upload)  # refuses what lies elsewhere, before anything is read or written
+    ledger = Ledger(config.store)
+    lease = ledger.lease(upload, str(flow_run.id), config.claim_seconds)
+    if ledger.outcome(upload) or not lease.acquire():
+        return _duplicate(upload)
+    with lease.renewed():
+        if ledger.outcome(upload):  # it ended between the two questions above
+            return _duplicate(upload)
+        return _work(upload, config, ledger, lease)
+
+
+def _work(upload: Upload, config: UploadConfig, ledger: Ledger, lease: Lease) -> Outcome | State[None]:
+    copy: str | None = None
+    error: AutoDPError | None = None
+    try:
+        copy = copy_upload(upload, config.store)
+        outcome = _process(upload, copy, config, ledger)
+        if outcome is None:
+            return Completed(name="Searching", message=f"{upload.uri} waits for a search and its approval")
+    except UploadChanged as e:
+        outcome = Outcome(status="superseded", upload=upload, reason=str(e))
+    except Exception as e:
+        error = without_text(e)
+        # Data and settings stay wrong; anything else (a dead worker, a store that is away) may pass.
+        wrong = isinstance(error, (DataError, ConfigError)) and not isinstance(error, Unreachable)
+        final = wrong or lease.number >= config.attempts
+        if not final:
+            say(f"{upload.uri}: attempt {lease.number} of {config.attempts} failed: {error}")
+            raise error.with_traceback(None) from None
+        outcome = Outcome(status="failed", upload=upload, reason=str(error))
+    first = settle(outcome, copy, store=config.store, set_aside=config.set_aside)
+    if not first:
+        return _duplicate(upload)
+    if error is not None:
+        raise error.with_traceback(None) from None
+    return outcome
+
+
+def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) -> Outcome | None:
+    """The result by an approved recipe, or None where a search was started."""
+    data_set = config.data_set_of(upload)
+    data = config.data_format.model_copy(update={"input": copy})
+    loaded = load_input(copy, data, config.store)
+    say(f"data set {data_set}: {loaded.dataset.rows} records, {loaded.quarantined} bad rows")
+    approval = approved(config.store, data_set)
+    why = f"data set {data_set} has no approved recipe" if approval is None else _drifted(approval, loaded, config)
+    if approval is None or why:
+        say(f"{upload.uri}: {why}: searching")
+        run = start_search(upload, copy, data_set, config.search, config.search_deployment, config.store, why)
+        ledger.wait(Waiting(upload=upload, data_set=data_set, search_run=run))
+        return None
+    made = posixpath.join(posixpath.dirname(copy), f"result.{posixpath.basename(copy).partition('.')[2]}")
+    result = process_dataset(
+        ProcessConfig(
+            recipe=approval.recipe,
+            input=copy,
+            output=made,
+            store=config.store,
+            data_format=data,
+            rewriter=config.rewriter,
+            i_allow_records_to_leave=config.i_allow_records_to_leave,
+            cluster=config.cluster,
+        )
+    )
+    hand_over(upload, made, config.output_of(upload))
+    return Outcome(
+        status="processed",
+        upload=upload,
+        reason=f"{result.rows_in} records in, {result.rows_out} out, by the recipe that {approval.by} approved",
+        output=config.output_of(upload),
+        recipe=approval.recipe,
+        rows_in=result.rows_in,
+        rows_out=result.rows_out,
+    )
+
+
+def _drifted(approval: Approval, loaded: Loaded, config: UploadConfig) -> str:
+    """Why the approved recipe does not fit, or ""."""
+    recipe = read_recipe(approval.recipe)
+    if recipe.reference is None:
+        say("the recipe has no summary of the set it was found on: drift is not measured")
+        return ""
+    uri = posixpath.join(posixpath.dirname(approval.recipe), recipe.reference.file)
+    reference = read_reference(uri, recipe.reference.sha256)
+    runtime = Runtime(store=config.store, cluster=config.cluster)
+    distance = drift_from(loaded.dataset, reference, runtime)
+    say(f"distance {distance:.4f} from the set that the recipe was found on, allowed {config.max_drift}")
+    if distance <= config.max_drift:
+        return ""
+    return f"the records differ from those its recipe was found on (distance {distance:.3f} > {config.max_drift})"
+
+
+def _duplicate(upload: Upload) -> State[None]:
+    message = f"{upload.uri} is done, or another run works on it"
+    say(message)
+    return Completed(name="Duplicate", message=message)

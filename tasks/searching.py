@@ -1,0 +1,56 @@
+"""Starting a search for uploads that no approved recipe fits: one for all uploads of a data set."""
+
+from __future__ import annotations
+
+from prefect.client.orchestration import get_client
+from prefect.deployments import run_deployment
+
+from operators.approvals import history
+from operators.config import SearchConfig
+from operators.digest import digest
+from operators.errors import ConfigError
+from operators.intake.uploads import Upload
+
+
+def start_search(
+    upload: Upload,
+    copy: str,
+    data_set: str,
+    search: SearchConfig | None,
+    deployment: str,
+    store: str,
+    why: str,
+) -> str:
+    """Id of the flow run that searches, on this upload's records, for a recipe for the data set.
+
+    Between two decisions about a data set there is one search, whoever asks for it: Prefect gives the run that
+    exists back to an equal idempotency key. A search that failed is followed by another.
+    """
+    if search is None:
+        raise ConfigError(
+            f"{upload.uri}: {why}, and no search is configured: approve a recipe with "
+            f"`autodp approve RUN --data-set {data_set}`, or set `search` in the parameters of on-upload"
+        )
+    config = search.model_copy(
+        update={
+            "name": f"{data_set[:71]}-{str(upload.id)[:8]}",
+            "data_set": data_set,
+            "store": store,
+            "data": search.data.model_copy(update={"input": copy}),
+        }
+    )
+    key = digest("search", store, data_set, len(history(store, data_set)))
+    while True:
+        run = run_deployment(
+            deployment,
+            parameters={"config": config.model_dump(mode="json")},
+            timeout=0,
+            as_subflow=False,
+            idempotency_key=key,
+            flow_run_name=f"search {config.name}",
+        )
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(run.id).state  # type: ignore[union-attr]
+        if state is None or not state.is_final() or state.is_completed():
+            return str(run.id)  # type: ignore[union-attr]
+        key = digest(key, str(run.id))  # type: ignore[union-attr]

@@ -1,0 +1,60 @@
+"""The steps that open an upload's bytes: copied, set aside, handed over. Their errors quote no record."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+
+from prefect import task
+
+from operators.data.containers import atomic_file, filesystem
+from operators.intake.ledger import Ledger
+from operators.intake.uploads import CHUNK, Upload, UploadChanged, find_upload
+from tasks.durable import silenced
+
+
+@task(name="copy-upload")
+@silenced
+def copy_upload(upload: Upload, store: str) -> str:
+    """Copies exactly this version into the store, so that every step reads the same bytes; the copy's URI.
+
+    Raises UploadGone or UploadChanged where this version is not there any more.
+    """
+    return Ledger(store).snapshot(upload)
+
+
+@task(name="hand-over")
+@silenced
+def hand_over(upload: Upload, made: str, output: str) -> None:
+    """Puts a processed file, and its quarantined rows, where they are looked for.
+
+    Raises UploadChanged where the object has a newer version by now: its result must not be overwritten by this
+    one's. An object that is gone has been taken away after it was read, which is usual.
+    """
+    now = find_upload(upload.uri)
+    if now is not None and now.etag != upload.etag:
+        raise UploadChanged(f"{upload.uri}: was written again meanwhile; the new version has its own event")
+    bad = f"{made}.quarantine.jsonl"
+    fs, path = filesystem(bad)
+    if fs.exists(path):
+        _copy(bad, f"{output}.quarantine.jsonl")
+    _copy(made, output)
+
+
+@task(name="quarantine-upload")
+@silenced
+def quarantine_upload(upload: Upload, copy: str | None, folder: str, reason: str) -> str:
+    """Sets an upload aside, the reason beside it, and returns where. Without a copy only the reason is kept."""
+    place = posixpath.join(folder, f"{str(upload.id)[:8]}-{upload.name}")
+    if copy is not None:
+        _copy(copy, place)
+    with atomic_file(f"{place}.reason.json") as partial:
+        partial.write_text(json.dumps({"upload": upload.model_dump(mode="json"), "reason": reason}, indent=1))
+    return place if copy is not None else f"{place}.reason.json"
+
+
+def _copy(source: str, target: str) -> None:
+    fs, path = filesystem(source)
+    with fs.open(path, "rb") as f, atomic_file(target) as partial, partial.open("wb") as out:
+        while piece := f.read(CHUNK):
+            out.write(piece)

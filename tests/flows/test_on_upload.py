@@ -1,0 +1,198 @@
+"""One upload, one end: the flows in this process against a real Prefect server, on local directories."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from upload_recipes import as_lines, publish_recipe, records
+
+from operators.approvals import approve
+from operators.intake.ledger import Ledger
+from operators.intake.uploads import Upload, find_upload
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("prefect_server")]
+
+SECRET = "Mrs-Pemberton-of-Elm-Street"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a store where data set `med` has an approved recipe that copies."""
+    run = publish_recipe(tmp_path / "run", "copy", teams={})
+    approve(str(tmp_path / "store"), "med", str(run), by="Ada")
+    return tmp_path
+
+
+def put(place: Path, name: str, data: bytes, folder: str = "med") -> Upload:
+    path = place / "uploads" / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (time.time() - 60,) * 2)
+    found = find_upload(str(path))
+    assert found is not None
+    return found
+
+
+def run(place: Path, upload: Upload, **changes: Any) -> Any:
+    """The final state of the flow."""
+    from flows.on_upload import on_upload
+    from flows.uploads import UploadConfig
+
+    values = {"prefix": str(place / "uploads"), "output": str(place / "out"), "store": str(place / "store")}
+    return on_upload(upload, UploadConfig(**{**values, **changes}), return_state=True)
+
+
+def watch(place: Path, **changes: Any) -> dict[str, int]:
+    from flows.watch import WatchConfig, watch_bucket
+
+    # Runs of this server's own on-upload, if other tests have deployed it, are none of these tests' business.
+    places = {"prefix": str(place / "uploads"), "store": str(place / "store")}
+    values = {**places, "deployment": "of-nobody"}
+    return watch_bucket(WatchConfig(**{**values, **changes}))
+
+
+def events(name: str, upload: Upload, at_least: int = 1) -> list[dict[str, Any]]:
+    """What the server knows of an upload, by the name of the event."""
+    from prefect.client.orchestration import get_client
+
+    wanted = {
+        "event": {"name": [name]},
+        "resource": {"id": [f"autodp.object.{upload.uri}"]},
+    }
+    deadline = time.monotonic() + 30
+    with get_client(sync_client=True) as client:
+        while True:
+            found = client.request("POST", "/events/filter", json={"filter": wanted}).json()["events"]
+            if len(found) >= at_least or time.monotonic() > deadline:
+                return list(found)
+            time.sleep(0.3)
+
+
+def end(place: Path, upload: Upload) -> Any:
+    return Ledger(str(place / "store")).outcome(upload)
+
+
+def test_an_upload_is_processed_once_however_often_it_is_asked_for(place: Path) -> None:
+    data = as_lines(records(20))
+    upload = put(place, "a.jsonl", data)
+    with ThreadPoolExecutor(2) as pool:
+        names = [s.name for s in pool.map(lambda _: run(place, upload), range(2))]
+    names += [run(place, upload).name for _ in range(2)]
+    assert sorted(names) == ["Completed", "Duplicate", "Duplicate", "Duplicate"]
+    assert (place / "out" / "med" / "a.jsonl").read_bytes() == data
+    outcome = end(place, upload)
+    assert (outcome.status, outcome.rows_in, outcome.rows_out) == ("processed", 20, 20)
+    assert "Ada" in outcome.reason
+    assert len(events("autodp.upload.processed", upload)) == 1
+    folder = place / "store" / "uploads" / str(upload.id)
+    assert [p.name for p in folder.iterdir()] == ["outcome.json"], "all else is cleared away"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("broken.jsonl", f'{{"{SECRET}\n{{{SECRET}'.encode()),
+        ("half.jsonl.gz", gzip.compress(as_lines(records(20)))[:-200]),
+        ("empty.csv", b""),
+        ("not.parquet", SECRET.encode()),
+    ],
+)
+def test_what_cannot_be_read_is_set_aside_with_one_clear_sentence(
+    place: Path, name: str, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    upload = put(place, name, data)
+    state = run(place, upload)
+    assert state.is_failed()
+    assert run(place, upload).name == "Duplicate"
+    outcome = end(place, upload)
+    assert outcome.status == "failed"
+    assert Path(outcome.output).read_bytes() == data
+    kept = json.loads(Path(f"{outcome.output}.reason.json").read_text())
+    assert kept["reason"] == outcome.reason
+    (told,) = events("autodp.upload.failed", upload)
+    assert told["payload"]["reason"] == outcome.reason
+    for text in (outcome.reason, str(state.message), json.dumps(told), caplog.text):
+        assert SECRET not in text
+    assert not (place / "out").exists()
+
+
+def test_an_object_that_is_gone(place: Path) -> None:
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    Path(upload.uri).unlink()
+    assert run(place, upload).is_failed()
+    assert "was deleted before it was read" in end(place, upload).reason
+    assert len(events("autodp.upload.failed", upload)) == 1
+
+
+def test_an_object_that_was_written_again_is_left_to_its_new_version(place: Path) -> None:
+    old = put(place, "a.jsonl", as_lines(records(5)))
+    new = put(place, "a.jsonl", as_lines(records(7)))
+    assert run(place, old).is_completed()
+    assert end(place, old).status == "superseded"
+    assert run(place, new).is_completed()
+    assert end(place, new).rows_out == 7
+    assert events("autodp.upload.failed", old, 0) == []
+
+
+def test_without_a_recipe_or_a_search(place: Path) -> None:
+    upload = put(place, "a.jsonl", as_lines(records(5)), folder="other")
+    assert run(place, upload).is_failed()
+    assert "data set other has no approved recipe" in end(place, upload).reason
+    assert "autodp approve RUN --data-set other" in end(place, upload).reason
+
+
+def test_what_lies_elsewhere_is_refused(place: Path) -> None:
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    state = run(place, upload, prefix=str(place / "elsewhere"))
+    assert state.is_failed()
+    assert "is not a data file below" in str(state.message)
+    assert end(place, upload) is None
+    assert not (place / "store" / "uploads").exists()
+
+
+def test_a_passing_fault_leaves_the_upload_to_the_next_attempt(place: Path) -> None:
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    (place / "out").write_text("a file where a folder must be")
+    for attempt in (1, 2):
+        assert run(place, upload, attempts=3).is_failed()
+        assert end(place, upload) is None, attempt
+    (place / "out").unlink()
+    assert run(place, upload, attempts=3).is_completed()
+    assert end(place, upload).status == "processed"
+
+
+def test_a_pass_tells_of_each_new_object_once_and_repairs_what_was_lost(place: Path) -> None:
+    a, b = (put(place, f"{n}.jsonl", as_lines(records(5, seed))) for seed, n in enumerate("ab"))
+    assert watch(place) == {"new": 2, "repaired": 0, "given_up": 0}
+    assert watch(place) == {"new": 0, "repaired": 0, "given_up": 0}
+    (told,) = events("autodp.object.created", a)
+    assert told["id"] == str(a.id)
+    assert told["payload"] == {"upload": a.model_dump(mode="json"), "attempt": 1}
+    assert run(place, b).is_completed()
+    # Nobody took the event of a: no deployment listens here.
+    time.sleep(1.1)
+    assert watch(place, repair_after=1) == {"new": 0, "repaired": 1, "given_up": 0}
+    assert {e["id"] for e in events("autodp.object.created", a, 2)} == {str(a.id), str(a.event_id(2))}
+    time.sleep(1.1)
+    assert watch(place, repair_after=1, attempts=2) == {"new": 0, "repaired": 0, "given_up": 1}
+    assert end(place, a).status == "failed"
+    assert "given up after 2 runs" in end(place, a).reason
+    assert watch(place, repair_after=1) == {"new": 0, "repaired": 0, "given_up": 0}
+
+
+def test_what_a_run_holds_is_not_asked_for_again(place: Path) -> None:
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    assert watch(place)["new"] == 1
+    lease = Ledger(str(place / "store")).lease(upload, "a run", 3)
+    assert lease.acquire()
+    time.sleep(1.1)
+    assert watch(place, repair_after=1)["repaired"] == 0
+    time.sleep(2.5)  # it has stopped giving signs of life
+    assert watch(place, repair_after=1)["repaired"] == 1
