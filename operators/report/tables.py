@@ -89,13 +89,13 @@ def fidelity_rows(found: Fidelity) -> list[tuple[str, str, str, str]]:
         ("records", f"{found.rows:,}", f"{found.sampled:,}", f"{found.sampled:,}"),
         ("energy distance", "0", f"{found.energy_distance:.3g}", f"{found.uniform_energy_distance:.3g}"),
         ("maximum mean discrepancy (squared)", "0", f"{found.mmd:.3g}", f"{found.uniform_mmd:.3g}"),
-        ("flagged", f"{found.flagged_share:.1%}", f"{found.flagged_share_sampled:.1%}", ""),
-        ("length, Kolmogorov-Smirnov distance", "0", f"{found.length_distance:.3f}", ""),
+        ("flagged", f"{100 * found.flagged_share:.1f} %", f"{100 * found.flagged_share_sampled:.1f} %", ""),
+        ("length, Kolmogorov-Smirnov", "0", f"{found.length_distance:.3f}", ""),
     ]
     for level, whole, sampled in zip(
         LENGTH_LEVELS, found.length_quantiles, found.length_quantiles_sampled, strict=True
     ):
-        rows.append((f"length in characters, {level:.0%} quantile", f"{whole:,.0f}", f"{sampled:,.0f}", ""))
+        rows.append((f"length, {percent(level)} quantile", f"{whole:,.0f}", f"{sampled:,.0f}", ""))
     return rows
 
 

@@ -253,10 +253,10 @@ def measured(chosen: Iterable[int]) -> Fidelity:
 def test_fidelity_of_the_sample(search_result: SearchResult) -> None:
     found = measured(range(0, 300, 2))
     page = Page(render(search_result, fidelity=found))
-    assert "measure whole set sample uniform sample records 300 150 150" in page.text
+    assert "measure whole set sample uniform records 300 150 150" in page.text
     assert f"energy distance 0 {found.energy_distance:.3g} {found.uniform_energy_distance:.3g}" in page.text
-    assert "flagged 20.0% 20.0%" in page.text
-    assert "length in characters, 50% quantile 150 149" in page.text
+    assert "flagged 20.0 % 20.0 %" in page.text
+    assert "length, 50 % quantile 150 149" in page.text
     assert "may not stand for" not in page.text
     assert page.figures.keys() == {"scores", "rows", "seconds", "sample"}
 
