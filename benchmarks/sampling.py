@@ -124,10 +124,11 @@ class Relative:
         self._rows = len(rows)
         self._medians: dict[int, float] = {}
 
-    def __call__(self, chosen: np.ndarray) -> float:
+    def __call__(self, chosen: np.ndarray) -> float | None:
+        """None where nothing is chosen."""
         size = len(chosen)
         if not size:
-            return float("nan")
+            return None
         if size not in self._medians:
             rng = np.random.default_rng(1)
             draws = [self._distance(rng.choice(self._rows, size, replace=False)) for _ in range(REFERENCES)]
