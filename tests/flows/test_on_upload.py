@@ -7,6 +7,7 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,10 @@ def end(place: Path, upload: Upload) -> Any:
 def test_an_upload_is_processed_once_however_often_it_is_asked_for(place: Path) -> None:
     data = as_lines(records(20))
     upload = put(place, "a.jsonl", data)
+    # A thread by itself would not know the test's server: Prefect keeps its settings in the context.
+    contexts = [copy_context() for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
-        names = [s.name for s in pool.map(lambda _: run(place, upload), range(2))]
+        names = [s.name for s in pool.map(lambda context: context.run(run, place, upload), contexts)]
     names += [run(place, upload).name for _ in range(2)]
     assert sorted(names) == ["Completed", "Duplicate", "Duplicate", "Duplicate"]
     assert (place / "out" / "med" / "a.jsonl").read_bytes() == data
