@@ -56,6 +56,12 @@ class Posterior:
         """Where each strategy stands."""
         return {s: i for i, s in enumerate(self.strategies)}
 
+    def difference_sd(self, one: Strategy, other: Strategy) -> float:
+        """Standard deviation of the difference between two scores."""
+        i, j = self.index[one], self.index[other]
+        variance = self.covariance[i, i] + self.covariance[j, j] - 2 * self.covariance[i, j]
+        return math.sqrt(max(float(variance), 0.0))
+
     def draws(self, n: int, seed: int) -> np.ndarray:
         """Scores drawn from the distribution, of shape (n, strategies)."""
         import numpy as np

@@ -15,6 +15,8 @@ DRAWS = 1024
 ENOUGH = 0.5
 """The search ends when a whole further batch is expected to improve the best score by less than this share of the
 noise of one score."""
+SIMPLER = 0.5
+"""Standard deviations by which a shorter strategy may be behind the best and still be preferred."""
 MINIMUM_TRIALS = 4
 """Trials before the search may end."""
 
@@ -105,10 +107,19 @@ def conclusion(model: Posterior, view: AgentView, gain: float, source: Source) -
 
 
 def expected_best(model: Posterior, view: AgentView) -> Strategy:
-    """The tried strategy with the highest expected score, no processing (score 0) among them; of equals the
-    shortest."""
-    tried = [NO_PROCESSING, *(t.strategy for t in view.history if t.strategy in model.index)]
-    return max(tried, key=lambda s: (round(float(model.mean[model.index[s]]), 3), -len(s)))
+    """The tried strategy with the highest expected score, or one with fewer teams that is as good as far as the
+    trials tell; no processing where nothing is expected to score above 0.
+
+    A shorter strategy is taken where it is behind by less than `SIMPLER` standard deviations of the difference, as
+    in the one-standard-error rule (Breiman et al. 1984, section 3.4.3).
+    """
+    tried = [t.strategy for t in view.history if t.strategy in model.index]
+    mean = {s: float(model.mean[model.index[s]]) for s in tried}
+    best = max(tried, key=lambda s: mean[s], default=NO_PROCESSING)
+    if best == NO_PROCESSING or mean[best] <= 0:
+        return NO_PROCESSING
+    near = [s for s in tried if mean[best] - mean[s] <= SIMPLER * model.difference_sd(best, s)]
+    return min((s for s in near if mean[s] > 0), key=lambda s: (len(s), -mean[s]))
 
 
 def noise(view: AgentView) -> float:

@@ -103,6 +103,13 @@ def test_a_lucky_score_is_not_the_best_strategy(trial: MakeTrial, view: View) ->
     assert C in SurrogateStrategist().recommend(shown)
 
 
+def test_of_equals_the_shorter_is_recommended(trial: MakeTrial, view: View) -> None:
+    trials = [trial((C,), outcomes(0.40)), trial((C, G), outcomes(0.41)), trial((S,), outcomes(-0.3))]
+    assert SurrogateStrategist().recommend(view(trials)) == (C,)
+    clear = [trial((C,), outcomes(0.1)), trial((C, G), outcomes(0.6)), trial((S,), outcomes(-0.3))]
+    assert SurrogateStrategist().recommend(view(clear)) == (C, G)
+
+
 def landscape(of: Strategy) -> float:
     """Cleaning helps, most when it runs first; generation a little; selection hurts."""
     return 0.3 * (C in of) + 0.2 * (of[:1] == (C,)) + 0.1 * (G in of) - 0.3 * (S in of)
