@@ -5,7 +5,8 @@ reads each prompt once: every repeat has records of its own, in turns of which s
 way: the operator asks its client, the client a server over HTTP, replies go to the request cache, and each answer
 is parsed. The offline batch is `vllm.LLM.chat`, given everything at once.
 
-    python -m benchmarks.llm_batch [--data FILE] [--rows 200] [--repeats 2] [--threads N] [--json]
+    python -m benchmarks.llm_batch [--data FILE] [--rows 200] [--repeats 2] [--threads N]
+        [--concurrency N ...] [--json] [--keep]
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from operators.teams.base import Context
 from operators.teams.registry import build
 
 Figures = dict[str, float]
+CONCURRENCY = "requests under way: the first is compared, others are run once beside it"
 WARM = 16
 """Records of the first, untimed pass: weights in memory, kernels and the schema compiled."""
 
@@ -161,6 +163,15 @@ def _rate(passes: Sequence[Figures]) -> Figures:
     }
 
 
+def _told(what: str, figures: Figures) -> Figures:
+    rate = figures["output_tokens"] / figures["seconds"]
+    print(
+        f"  {what}: {figures['output_tokens']} tokens in {figures['seconds']:.1f} s, {rate:.1f} a second",
+        flush=True,
+    )
+    return figures
+
+
 def _ratio(a: Figures, b: Figures) -> float:
     """Output tokens a second of one pass over another's."""
     return round(a["output_tokens"] / a["seconds"] / (b["output_tokens"] / b["seconds"]), 3)
@@ -173,35 +184,45 @@ def main() -> None:
     parser.add_argument("--operator", default="rewrite_answer")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--concurrency", type=int, help="requests under way; the endpoint's default without")
     parser.add_argument(
-        "--threads", type=int, help="compute threads of both engines; the managed server's default"
+        "--concurrency", type=int, nargs="+", default=[Endpoint().concurrency, 16], help=CONCURRENCY
     )
+    parser.add_argument("--threads", type=int, help="compute threads of each engine; as managed without")
     parser.add_argument("--longest", type=int, default=400, help="characters of an answer")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/llm_batch.json")
     arguments = parser.parse_args()
     if arguments.threads:
         os.environ[vllm.THREADS_ENV] = str(arguments.threads)
-    settings = {"concurrency": arguments.concurrency} if arguments.concurrency else {}
-    endpoint = Endpoint(managed=True, timeout=600, **settings)
-    records = read(arguments.data, WARM + arguments.rows * arguments.repeats, arguments.longest)
+    main_concurrency, *others = arguments.concurrency
+    wanted = arguments.rows * (arguments.repeats + len(others))
+    records = read(arguments.data, WARM + wanted, arguments.longest)
     warm, rest = records[:WARM], records[WARM:]
     parts = [rest[i : i + arguments.rows] for i in range(0, len(rest), arguments.rows)]
 
     sides: dict[str, list[Figures]] = {"ours": [], "offline": []}
+    beside: dict[int, Figures] = {}
     with vllm.ManagedServer(SMOLLM2) as server:
         assert server.log
         offline = Offline(server, server.log.with_suffix(".offline.log"))
+
+        def online(part: list[Record], concurrency: int) -> Figures:
+            endpoint = Endpoint(managed=True, concurrency=concurrency)
+            return _told(
+                f"ours, {concurrency} at a time", ours(arguments.operator, part, endpoint, server.base_url)
+            )
+
         runs: dict[str, Callable[[list[Record]], Figures]] = {
-            "ours": lambda part: ours(arguments.operator, part, endpoint, server.base_url),
-            "offline": lambda part: offline.run(requests_of(arguments.operator, part)),
+            "ours": lambda part: online(part, main_concurrency),
+            "offline": lambda part: _told("offline", offline.run(requests_of(arguments.operator, part))),
         }
         for run in runs.values():
             run(warm)
-        for i, part in enumerate(parts):
-            for name in sorted(runs, reverse=bool(i % 2)):
+        for i, part in enumerate(parts[: arguments.repeats]):
+            for name in sorted(runs, reverse=not i % 2):
                 sides[name].append(runs[name](part))
+        for concurrency, part in zip(others, parts[arguments.repeats :], strict=True):
+            beside[concurrency] = _rate([online(part, concurrency)])
         offline.close()
 
     figures = {
@@ -209,19 +230,20 @@ def main() -> None:
         "data": arguments.data.stem,
         "model": SMOLLM2,
         "requests_a_pass": len(parts[0]),
-        "passes": len(parts),
-        "concurrency": endpoint.concurrency,
+        "passes": arguments.repeats,
+        "concurrency": main_concurrency,
         "threads": int(vllm.environment()["OMP_NUM_THREADS"]),
         **{name: _rate(passes) for name, passes in sides.items()},
         "by_pass": sides,
+        "ours_at_other_concurrency": beside,
     }
     figures["ratio"] = round(figures["ours"]["output_tokens_per_s"] / figures["offline"]["output_tokens_per_s"], 3)
     print(f"{'':10}{'requests':>9}{'seconds':>9}{'output tokens/s':>17}{'all tokens/s':>14}")
+    requests = len(parts[0]) * arguments.repeats
     for name in sides:
         f = figures[name]
         print(
-            f"{name:10}{sum(map(len, parts)):>9}{f['seconds']:>9.1f}{f['output_tokens_per_s']:>17.1f}"
-            f"{f['tokens_per_s']:>14.1f}"
+            f"{name:10}{requests:>9}{f['seconds']:>9.1f}{f['output_tokens_per_s']:>17.1f}{f['tokens_per_s']:>14.1f}"
         )
     print(
         f"ratio {figures['ratio']} (concurrency {figures['concurrency']}, threads {figures['threads']}); "

@@ -46,6 +46,7 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
     proposed = asked.result()
     proposal = proposed.proposal
     usage = proposed.usage if was_executed(asked) else LLMUsage()
+    plan.runtime.count(usage)
     if proposal.decision != "continue":
         return Round(proposal=proposal, work=llm_work(usage))
     say(f"round {number}: {proposal.source} proposes {', '.join(map(label, proposal.strategies))}")

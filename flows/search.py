@@ -16,6 +16,7 @@ from flows.prepare import Prepared, prepare
 from operators.config import SearchConfig
 from operators.data.store import DatasetRef
 from operators.errors import BudgetExceeded
+from operators.jobs import spent
 from operators.results import LLMUsage, SearchResult, TeamRun, Verdict, Work
 from operators.strategist.explain import what_matters
 from operators.strategist.space import NO_PROCESSING, Strategy, label
@@ -124,8 +125,7 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
     rounds: list[Round] = []
     while True:
         trials = [t for r in rounds for t in r.trials]
-        spent = reduce(_add, (r.work for r in rounds), llm_work(ready.usage))
-        tokens = spent.llm_input_tokens + spent.llm_output_tokens
+        tokens = spent(plan.runtime.ledger) if plan.runtime.ledger else 0
         remaining = Remaining(
             rounds=budget.rounds - len(rounds),
             trials=max(budget.trials - len(trials), 0),
@@ -145,8 +145,13 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
             teams=list(plan.chains),
         )
         k = min(budget.trials_per_round, remaining.trials)
-        with clock.stage(f"round {number}"):
-            rounds.append(search_iteration(number, view, k, plan, trials))
+        try:
+            with clock.stage(f"round {number}"):
+                rounds.append(search_iteration(number, view, k, plan, trials))
+        except BudgetExceeded:
+            if not rounds:
+                raise
+            return rounds, "tokens"  # the trials of the rounds before it stand
         tried = len(trials) + len(rounds[-1].trials)
         tell_budget(config.name, budget, number, tried, clock.minutes, reduce(_add, (r.work for r in rounds)))
         proposal = rounds[-1].proposal
@@ -177,7 +182,7 @@ def judge_sealed(plan: Plan, rounds: list[Round]) -> tuple[Verdict, FineTune]:
         plan.config.judging,
         plan.config.data.task,
         plan.config.seed,
-        plan.runtime,
+        plan.runtime.without_limit(),
     )
     verdict = decide(trials[best].strategy, comparison, plan.config.judging.confidence)
     return verdict, tuned[best] if verdict.decision == "adopt" else baseline
@@ -194,7 +199,7 @@ def process_whole(plan: Plan, verdict: Verdict) -> list[PrefectFuture[TeamRun]]:
             plan.chains[team],
             source,  # type: ignore[arg-type]  # Prefect resolves futures among arguments
             plan.context,
-            plan.runtime,
+            plan.runtime.without_limit(),
         )
         runs.append(source)
     for run in runs:

@@ -145,8 +145,10 @@ class Endpoint(Settings):
     base_url: str | None = Field(None, description="None: https://api.anthropic.com, or the managed server")
     api_key_env: str = Field("ANTHROPIC_API_KEY", description="Environment variable with the key")
     managed: bool = Field(False, description="Start and stop vLLM for this model here")
-    concurrency: int = Field(16, ge=1)
-    timeout: float = Field(120, gt=0, description="Seconds a request may take")
+    concurrency: int = Field(
+        64, ge=1, description="Requests under way at a time: a server answers them in batches"
+    )
+    timeout: float = Field(600, gt=0, description="Seconds a request may take; in a large batch each one is slow")
     retries: int = Field(4, ge=0)
 
     @field_validator("base_url")
@@ -213,7 +215,12 @@ class Budget(Settings):
     trials_per_round: int = Field(4, ge=1, le=64)
     trials: int = Field(20, ge=1)
     minutes: float | None = Field(None, gt=0)
-    tokens: int | None = Field(None, ge=0, description="LLM tokens, in and out, all roles")
+    tokens: int | None = Field(
+        None,
+        ge=0,
+        description="LLM tokens of all rounds, in and out, all roles; what the verdict and the winner's pass over "
+        "the whole set take comes on top",
+    )
 
 
 class Step(Settings):

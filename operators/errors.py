@@ -32,6 +32,10 @@ class JudgeRefused(AutoDPError, RuntimeError):
     """A judge did not pass its exam. Says at what, and which judge would do."""
 
 
+class EndpointDown(EndpointError):
+    """A model endpoint cannot be reached. Trying again may help: a managed server is started anew."""
+
+
 class BudgetExceeded(AutoDPError, RuntimeError):
     """A limit the owner set (tokens, wall clock, trials) is reached."""
 

@@ -93,6 +93,8 @@ def run(
 def _call(function: Callable[..., Any], args: Any, kwargs: Any, board: Any, key: str) -> Any:
     """Runs in the worker. A failure is returned, not raised: Ray would attach the whole traceback."""
 
+    _board.actor = board  # type: ignore[attr-defined]  # what the job counts in a ledger goes to its driver
+
     def progress(label: str, done: int, total: int) -> None:
         board.write.remote(key, label, done, total)
 
@@ -102,11 +104,64 @@ def _call(function: Callable[..., Any], args: Any, kwargs: Any, board: Any, key:
         return without_text(e).with_traceback(None)
 
 
+class SharedLedger:
+    """Tokens of one run, counted in one place for its driver and all its workers (`operators.llm.ledger.Ledger`).
+
+    `run` names it. Instances may be pickled. Counting does not wait, so `total` may lag behind by what is being
+    counted elsewhere at that moment.
+    """
+
+    def __init__(self, run: str, cluster: Cluster) -> None:
+        self.run, self.cluster = run, cluster
+        self._known: int | None = None
+        self._counting: list[tuple[Any, int]] = []
+        self._lock = threading.Lock()
+
+    def add(self, tokens: int) -> None:
+        """Counts tokens, in and out."""
+        connect(self.cluster)
+        with self._lock:
+            self._counting.append((_board().spend.remote(self.run, tokens), tokens))
+
+    def total(self) -> int:
+        """All tokens counted so far, as far as is known here."""
+        import ray
+
+        if self._known is None:
+            self.add(0)
+        with self._lock:
+            # The first look waits for the count, later ones take what has arrived.
+            while self._counting and (self._known is None or ray.wait([self._counting[0][0]], timeout=0)[0]):
+                self._known = max(ray.get(self._counting.pop(0)[0]), self._known or 0)
+            return (self._known or 0) + sum(tokens for _, tokens in self._counting)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"run": self.run, "cluster": self.cluster}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+
+def spent(run: str) -> int:
+    """Tokens counted for a run of this process; 0 where it never counted any. Starts nothing."""
+    if not hasattr(_board, "actor"):
+        return 0
+    import ray
+
+    return int(ray.get(_board().spend.remote(run, 0)))
+
+
 class _Board:
-    """Latest progress of each running job."""
+    """Latest progress of each running job, and the tokens of each run."""
 
     def __init__(self) -> None:
         self.latest: dict[str, tuple[str, int, int]] = {}
+        self.tokens: dict[str, int] = {}
+
+    def spend(self, run: str, tokens: int) -> int:
+        """Counts tokens; the run's total."""
+        self.tokens[run] = self.tokens.get(run, 0) + tokens
+        return self.tokens[run]
 
     def write(self, key: str, label: str, done: int, total: int) -> None:
         self.latest[key] = (label, done, total)

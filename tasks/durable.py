@@ -1,4 +1,4 @@
-"""How a step is made durable: cached by content, stored as JSON, retried when a worker dies, silent on text."""
+"""How a step is made durable: cached by content, stored as JSON, retried when a worker or server dies, silent on text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from prefect.states import State
 from prefect.transactions import IsolationLevel
 
 from operators.digest import digest, sha256_bytes
-from operators.errors import WorkerDied, without_text
+from operators.errors import EndpointDown, WorkerDied, without_text
 from tasks.locks import ThreadLocks
 
 P = ParamSpec("P")
@@ -70,7 +70,7 @@ def durable(
             cache_result_in_memory=False,
             retries=2,
             retry_delay_seconds=[2, 20],
-            retry_condition_fn=_worker_died,
+            retry_condition_fn=_may_pass,
             **options,
         )(silenced(function))
 
@@ -131,5 +131,5 @@ def raise_failure(futures: Iterable[PrefectFuture[Any]]) -> None:
             future.result()
 
 
-def _worker_died(_task: Any, _run: Any, state: State[Any]) -> bool:
-    return isinstance(state.result(raise_on_failure=False), WorkerDied)
+def _may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), WorkerDied | EndpointDown)

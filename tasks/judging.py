@@ -184,6 +184,7 @@ def _client(runtime: Runtime) -> LLMClient:
         base_url=base_url(runtime.judge),
         cache=RequestCache(request_cache()),
         token_limit=runtime.token_limit,
+        ledger=runtime.shared_ledger(),
         role="judge",
     )
 

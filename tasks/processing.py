@@ -98,6 +98,7 @@ def connection(endpoint: Endpoint, runtime: Runtime) -> Connection:
         base_url=base_url(endpoint),
         cache=request_cache(),
         token_limit=runtime.token_limit,
+        ledger=runtime.ledger,
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 from pydantic import BaseModel, ConfigDict
 
 from operators.config import Cluster, Endpoint, SearchConfig
+from operators.jobs import SharedLedger
+from operators.results import LLMUsage
 
 
 class Runtime(BaseModel):
@@ -17,7 +21,9 @@ class Runtime(BaseModel):
     judge: Endpoint | None = None
     strategist: Endpoint | None = None
     token_limit: int | None = None
-    """LLM tokens left to this run."""
+    """LLM tokens that this run may spend, all roles together."""
+    ledger: str | None = None
+    """Name under which the tokens are counted."""
     model_cpus: float = 1
     model_gpus: float = 0
     """What Ray gives an operator that loads the target model: as much as a training gets."""
@@ -34,4 +40,18 @@ class Runtime(BaseModel):
             token_limit=config.budget.tokens,
             model_cpus=config.training.num_cpus,
             model_gpus=config.training.num_gpus,
+            ledger=uuid.uuid4().hex,
         )
+
+    def shared_ledger(self) -> SharedLedger | None:
+        """Where clients count the tokens they spend."""
+        return SharedLedger(self.ledger, self.cluster) if self.ledger else None
+
+    def count(self, usage: LLMUsage) -> None:
+        """Counts what was spent without the ledger."""
+        if (ledger := self.shared_ledger()) and (tokens := usage.input_tokens + usage.output_tokens):
+            ledger.add(tokens)
+
+    def without_limit(self) -> Runtime:
+        """The same, for what the budget does not bound."""
+        return self.model_copy(update={"token_limit": None})

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operators.config import Endpoint
 from operators.errors import BudgetExceeded
 from operators.llm.cache import RequestCache
+from operators.llm.ledger import Ledger
 from operators.llm.messages import Answer, ErrorKind, Reply, Request
 from operators.llm.pipeline import Pipeline, Progress
 from operators.results import LLMUsage
@@ -19,9 +20,9 @@ class LLMClient:
     """Asks one endpoint.
 
     `base_url` overrides the endpoint's (a managed server's address is known only once it runs). `cache` keeps
-    replies; `token_limit` bounds the tokens, in and out, that this client may spend; `role` ("rewriter",
-    "judge", ...) appears in errors. `identity` names the weights in cache keys; it defaults to the digest of
-    the weights for a managed server and to the model's name otherwise.
+    replies; `token_limit` bounds the tokens, in and out, that may be spent: by this client, or with a `ledger` by
+    all that share it; `role` ("rewriter", "judge", ...) appears in errors. `identity` names the weights in cache
+    keys; it defaults to the digest of the weights for a managed server and to the model's name otherwise.
 
     Safe to share between threads. Instances may be pickled; the copy counts its usage from zero.
     """
@@ -33,6 +34,7 @@ class LLMClient:
         base_url: str | None = None,
         cache: RequestCache | None = None,
         token_limit: int | None = None,
+        ledger: Ledger | None = None,
         role: str = "model",
         identity: str | None = None,
     ) -> None:
@@ -40,6 +42,7 @@ class LLMClient:
         self.base_url = base_url
         self.cache = cache
         self.token_limit = token_limit
+        self.ledger = ledger
         self.role = role
         self.identity = identity
         self._usage = LLMUsage()
@@ -91,6 +94,8 @@ class LLMClient:
         if self.cache is not None:
             self.cache.put(key, reply)
         self.count(LLMUsage(requests=1, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens))
+        if self.ledger is not None:
+            self.ledger.add(reply.input_tokens + reply.output_tokens)
 
     def count(self, more: LLMUsage) -> None:
         """Adds to `usage`."""
@@ -99,10 +104,14 @@ class LLMClient:
 
     def check_budget(self) -> None:
         """Raises BudgetExceeded where no more tokens may be spent."""
-        used = self.usage.input_tokens + self.usage.output_tokens
-        if self.token_limit is not None and used >= self.token_limit:
+        if self.token_limit is None:
+            return
+        own = self.usage.input_tokens + self.usage.output_tokens
+        used = own if self.ledger is None else self.ledger.total()
+        if used >= self.token_limit:
+            who = f"the {self.role} endpoint" if self.ledger is None else "this run"
             raise BudgetExceeded(
-                f"the {self.role} endpoint has used {used} of the {self.token_limit} tokens allowed: "
+                f"{who} has used {used} of the {self.token_limit} tokens allowed: "
                 "raise budget.tokens to go on; what was answered so far is kept"
             )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from operators.config import Endpoint
+from operators.config import Cluster, Endpoint
 
 if TYPE_CHECKING:
     from operators.llm.client import LLMClient
@@ -21,9 +21,12 @@ class Connection(BaseModel):
     cache: str | None = None
     """Directory of the request cache."""
     token_limit: int | None = None
+    """LLM tokens that may be spent: by the run of that name where `ledger` names one, else by each client."""
+    ledger: str | None = None
 
     def client(self, role: str) -> LLMClient:
         """A client that counts its usage from zero; `role` appears in its errors."""
+        from operators.jobs import SharedLedger
         from operators.llm.cache import RequestCache
         from operators.llm.client import LLMClient
 
@@ -32,5 +35,6 @@ class Connection(BaseModel):
             base_url=self.base_url,
             cache=RequestCache(self.cache) if self.cache else None,
             token_limit=self.token_limit,
+            ledger=SharedLedger(self.ledger, Cluster()) if self.ledger else None,
             role=role,
         )

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from operators.errors import AutoDPError, BudgetExceeded, EndpointError, without_text
+from operators.errors import AutoDPError, BudgetExceeded, EndpointDown, EndpointError, without_text
 from operators.llm.messages import TRANSPORT_ERRORS, Answer, Reply, Request, answer
 from operators.llm.transport import Failure, Transport
 from operators.results import LLMUsage
@@ -170,14 +170,16 @@ class Pipeline:
         self._unreached_in_a_row = self._unreached_in_a_row + 1 if failure.kind == "connection" else 0
         if self._unreached_in_a_row >= min(endpoint.concurrency, self.total):
             raise self._down()
-        if self._failed_in_a_row >= max(2 * endpoint.concurrency, 8):
+        # A timeout takes minutes: where all requests on their way end like that, no more are sent.
+        limit = (1 if failure.kind == "timeout" else 2) * endpoint.concurrency
+        if self._failed_in_a_row >= max(limit, 8):
             raise EndpointError(
-                f"{where} fails every request ({failure.kind}, {self._failed_in_a_row} in a row, "
-                f"{endpoint.retries + 1} attempts each): see the server's log"
+                f"{where} fails every request ({failure.kind}, {self._failed_in_a_row} in a row, after all "
+                "attempts): see the server's log"
             )
 
-    def _down(self) -> EndpointError:
-        return EndpointError(
+    def _down(self) -> EndpointDown:
+        return EndpointDown(
             f"the {self.client.role} endpoint {self._transport.host} is down: no connection to "
             f"{self._transport.base_url} after {self.client.endpoint.retries + 1} attempts; start the server or "
             "correct base_url"

@@ -27,6 +27,8 @@ DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
 """Seconds. Waits double from the first to the longest, each shortened by up to half at random."""
 NO_LABELS = "set judging.verdict to schema"
+CONNECT_TIMEOUT = 10.0
+"""Seconds. A server that is slow to answer still accepts connections at once."""
 LONGEST_RETRY_AFTER = 120.0
 """Seconds. A server that asks for more is not waited for."""
 
@@ -60,14 +62,15 @@ class Transport:
         # At DEBUG the SDK logs whole requests, and requests hold records.
         for name in ("anthropic", "anthropic._base_client"):
             logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger(name).level))
+        timeout = anthropic.Timeout(self.endpoint.timeout, connect=min(self.endpoint.timeout, CONNECT_TIMEOUT))
         self._client = anthropic.AsyncAnthropic(
             base_url=self.base_url,
             api_key=self._api_key(),
-            timeout=self.endpoint.timeout,
+            timeout=timeout,
             max_retries=0,  # `send` retries: it bounds what a server's retry-after may ask for
             open_telemetry=False,
             http_client=anthropic.DefaultAsyncHttpxClient(
-                timeout=self.endpoint.timeout,
+                timeout=timeout,
                 follow_redirects=False,  # a private server must not be able to send records elsewhere
                 **_without_proxy(self.host),
             ),
@@ -87,7 +90,7 @@ class Transport:
             return Failure("rejected", fatal=f"Claude tells no probabilities of tokens: {NO_LABELS}")
         outcome: Reply | Failure = await tenacity.AsyncRetrying(
             retry=tenacity.retry_if_result(_worth_another_attempt),
-            stop=tenacity.stop_after_attempt(self.endpoint.retries + 1),
+            stop=self._enough,
             wait=_wait,
             retry_error_callback=_last_outcome,
         )(self._attempt, request)
@@ -131,6 +134,12 @@ class Transport:
             return await reply.aread()
         raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
         return await raw.http_response.aread()
+
+    def _enough(self, state: RetryCallState) -> bool:
+        """Whether the request has had its attempts. A timeout costs minutes and seldom comes alone: no third."""
+        outcome = _last_outcome(state)
+        late = isinstance(outcome, Failure) and outcome.kind == "timeout"
+        return state.attempt_number > (min(1, self.endpoint.retries) if late else self.endpoint.retries)
 
     async def _pause(self) -> None:
         """Waits until the time that the server named, to whichever request: all others would only be refused."""

@@ -19,6 +19,7 @@ from operators.errors import BudgetExceeded, EndpointError
 from operators.llm import transport
 from operators.llm.cache import RequestCache
 from operators.llm.client import LLMClient, Request
+from operators.llm.ledger import LocalLedger
 from operators.llm.prompts import strings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -339,6 +340,19 @@ def test_the_token_limit_stops_and_what_was_paid_is_kept(messages_peer, tmp_path
     assert len(peer.requests) == paid
 
 
+def test_clients_that_share_a_ledger_share_the_limit(messages_peer, tmp_path):
+    peer, ledger = messages_peer(echo), LocalLedger()
+    cache = RequestCache(tmp_path)
+    shared = {"token_limit": 100, "ledger": ledger, "cache": cache, "endpoint": {"concurrency": 1}}
+    client(peer, **shared).complete(asks(4))  # 15 tokens each
+    second = client(peer, **shared)
+    assert second.complete(asks(4))[0].cached  # what is in the cache costs nothing
+    with pytest.raises(BudgetExceeded, match="this run has used 105 of the 100 tokens allowed"):
+        second.complete([Request(prompt=f"other {i}") for i in range(9)])
+    assert len(peer.requests) == 7
+    assert ledger.total() == 105
+
+
 def test_progress_is_called_in_the_callers_thread(messages_peer):
     peer = messages_peer(lambda _b, _n: message("x", delay=0.3))
     seen = []
@@ -392,6 +406,7 @@ def test_the_cache_survives_kill_9(messages_peer, tmp_path):
 from operators.config import Endpoint
 from operators.llm.cache import RequestCache
 from operators.llm.client import LLMClient, Request
+from operators.llm.ledger import LocalLedger
 cache = RequestCache({str(tmp_path)!r})
 llm = LLMClient(Endpoint(model="m", base_url={peer.base_url!r}, concurrency=4), cache=cache)
 llm.complete([Request(prompt=str(i)) for i in range(1000)])
