@@ -1,4 +1,4 @@
-"""How a step is made durable: cached by content, stored as JSON, retried when a worker or server dies, silent on text."""
+"""How a step is made durable: cached by content, stored as JSON, retried when a process dies, silent on text."""
 
 from __future__ import annotations
 

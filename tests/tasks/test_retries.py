@@ -43,7 +43,7 @@ def test_a_server_that_comes_back_is_asked_for_the_rest(prefect_server, messages
     places = [first.stdout.readline().strip(), second.base_url]
     runs = []
 
-    @durable("ask-twenty", content=lambda: [])
+    @durable("ask-twenty", content=list)
     def ask_twenty() -> list[str]:
         runs.append(places[min(len(runs), 1)])  # as a managed server does, it comes back elsewhere
         endpoint = Endpoint(model="m", base_url=runs[-1], concurrency=2, retries=1)
