@@ -25,17 +25,19 @@ def overlaps(
     earlier candidate; None where it may.
 
     A repeat reads the same (case, punctuation and Unicode forms aside) or has a Jaccard similarity of 5-grams
-    of at least `threshold`. `questions` has the opening question of each candidate where it is generated, and ""
-    elsewhere. Such a question must not read like any question of the set, whatever its answer: the same question
-    with another answer would contradict the set. Nor may it nearly repeat an evaluation question.
+    of at least `threshold`: to an evaluation record, to one of its questions, or to a record of the set.
+    `questions` has the opening question of each candidate where it is generated, and "" elsewhere. Such a question
+    must not read like any question of the set, whatever its answer: the same question with another answer would
+    contradict the set.
     """
     if not candidates:
         return []
     how = Shingling(threshold=threshold)
     texts = [c.text for c in candidates]
-    leaked = _repeats(texts, questions, held_out, how)
+    opening = [c.question for c in candidates]
+    leaked = _repeats(texts, opening, held_out, how)
     asked = [m.content for r in held_out for m in r.messages if m.role == "user"]
-    near = near_duplicates_of(questions, asked, how, least_tokens=how.ngram)
+    near = near_duplicates_of(opening, asked, how, least_tokens=how.ngram)
     known = _repeats(texts, questions, existing, how)
     earlier = near_duplicates(texts, how) >= 0
     found: list[Overlap | None] = []

@@ -190,6 +190,9 @@ def test_an_evaluation_question_in_other_words_is_not_taken(records, context):
     ctx, _ = context(lambda *_: {"question": close}, held_out=held_out)
     _, report = run("fill_question", [*records, gap], ctx)
     assert report.counts == {"filled": 0, "rejected_evaluation": 1}
+    gap = record("gap", close, "")
+    ctx, _ = context(lambda *_: {"answer": "A sudden high fever with pain behind the eyes."}, held_out=held_out)
+    assert run("fill_answer", [*records, gap], ctx)[1].counts == {"filled": 0, "rejected_evaluation": 1}
     pair = {"question": close, "answer": "Watch for a sudden high fever and pain behind the eyes."}
     ctx, _ = context(lambda *_: pair, held_out=held_out)
     out, report = run("new_pairs", records, ctx, count=1)
