@@ -43,7 +43,7 @@ class Offline:
     def __init__(self, server: vllm.ManagedServer, log: Path) -> None:
         script = Path(__file__).with_name("vllm_offline.py")
         self._process = subprocess.Popen(
-            [server.python, script],
+            [server.python, "-P", script],  # its folder has names that libraries may look for
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log.open("w"),
