@@ -54,5 +54,8 @@ def test_a_server_that_comes_back_is_asked_for_the_rest(prefect_server, messages
     def main() -> list[str]:
         return in_store(ask_twenty, str(tmp_path))()
 
-    assert main() == ["from the first"] * 5 + ["from the second"] * 15
+    answers = main()
+    known = answers.count("from the first")
+    assert 4 <= known <= 5  # one may be on its way when the server dies
+    assert answers.count("from the second") == 20 - known == len(second.requests)
     assert runs == places
