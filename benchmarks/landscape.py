@@ -32,9 +32,10 @@ from operators.data.splits import split
 from operators.data.store import DatasetRef, Store, default_cache
 from operators.digest import digest
 from operators.embedding import embed
+from operators.llm.connection import Connection
 from operators.llm.vllm import shared_server
 from operators.models import MINILM, model_digest
-from operators.processing import Rewriter, TeamContext, run_team
+from operators.processing import TeamContext, run_team
 from operators.results import DataCounts, TeamRun
 from operators.sampling import sample
 from operators.strategist.space import Strategy, Team, all_strategies, label
@@ -124,7 +125,7 @@ class Recording:
                 if endpoint.managed:
                     url = shared_server(endpoint.model).start().wait().base_url
                 cache = str(default_cache() / "requests")
-                rewriter = Rewriter(endpoint=endpoint, base_url=str(url), cache=cache)
+                rewriter = Connection(endpoint=endpoint, base_url=str(url), cache=cache)
             return run_team(team, specs, source, self.prepared.context, self.config.store, rewriter)
 
         model = endpoint and (model_digest(endpoint.model) if endpoint.managed else endpoint.model)
