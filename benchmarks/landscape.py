@@ -1,10 +1,10 @@
 """Every strategy tried: `python -m benchmarks.landscape CONFIG [--seeds 0 1] [--teams | --train | --table]`.
 
 Runs all 65 strategies on the sample of a search and fine-tunes each with several seeds, then writes what they
-scored to benchmarks/landscapes/NAME.json. Meant for examples/demo.yaml and benchmarks/landscapes/*.yaml. Every step
-is stored by its content, so a killed run goes on where it was. `--teams` stops after the teams (the only part that
-needs the rewriter), `--train` goes on to the trainings, `--table` writes what is there so far. `--cache-model` tunes
-another target model, in a second instead of a minute.
+scored to benchmarks/landscapes/NAME.json. Meant for examples/demo.yaml and benchmarks/landscapes/*.yaml. Every
+step is stored by its content, so a killed run goes on where it was. `--teams` stops after the teams (the only
+part that needs the rewriter), `--train` goes on to the trainings, `--table` writes what is there so far.
+`--cache-model` tunes another target model, in a second instead of a minute.
 """
 
 from __future__ import annotations
