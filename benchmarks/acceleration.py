@@ -249,13 +249,13 @@ class Search:
         """The sealed questions, by the search flow's own rule."""
         from prefect import flow
 
-        from flows.search import judge_sealed
+        from flows.verdict import deliver_verdict
 
         plan, rounds = self._ready().plan, self.rounds()
         for folder in self.folder.glob("store-*/objects"):  # the adapters of trials that ran apart
             shutil.copytree(folder, self.folder / "store" / "objects", dirs_exist_ok=True)
-        verdict, _ = flow(name="verdict", validate_parameters=False)(judge_sealed)(plan, rounds)
-        return verdict.model_dump(mode="json")
+        end = flow(name="verdict", validate_parameters=False)(deliver_verdict)(plan, rounds)
+        return end.verdict.model_dump(mode="json")
 
     def whole_set(self) -> dict[str, Any]:
         """The winner applied to every training record: what a search hands over in the end."""

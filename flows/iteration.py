@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.plan import Plan
 from operators.data.store import DatasetRef
+from operators.judging.statistics import noise_floor
 from operators.results import Comparison, LLMUsage, TeamRun, Trial, Work
 from operators.strategist.base import Proposal
 from operators.strategist.space import Strategy, label, prefixes
 from operators.strategist.view import AgentView
 from operators.training.lora import FineTune
+from operators.verdict import best_trial
 from tasks.durable import in_store, raise_failure, was_executed
-from tasks.judging import judge
+from tasks.judging import EarlyStop, judge
 from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.proposing import propose
@@ -30,9 +32,12 @@ class Round(BaseModel):
     model_config = ConfigDict(frozen=True)
     proposal: Proposal
     trials: list[Trial] = []
-    tuned: list[FineTune] = []
-    """Of each trial, in their order."""
-    baseline: FineTune | None = None
+    data: list[DatasetRef] = []
+    """What each trial trained on, in their order."""
+    baselines: list[FineTune] = []
+    """The baseline, and where the noise floor is measured, the same with another training seed."""
+    same_data: list[Comparison] = []
+    """The one against the other."""
     work: Work = Work()
 
 
@@ -40,7 +45,8 @@ class Round(BaseModel):
 def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: Sequence[Trial]) -> Round:
     """Tries up to `k` new strategies against the baseline.
 
-    The baseline is trained beside the first round's strategies; later rounds find it in the store.
+    The baseline is trained beside the first round's strategies, and once more with another seed, to see what is
+    noise (A/A); later rounds find both in the store.
     """
     asked = in_store(propose, plan.runtime.store, f"round {number} - propose").submit(view, k, plan.config)
     proposed = asked.result()
@@ -51,38 +57,37 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
         return Round(proposal=proposal, work=llm_work(usage))
     say(f"round {number}: {proposal.source} proposes {', '.join(map(label, proposal.strategies))}")
 
+    settings = plan.config.judging
     baseline = _fine_tune(plan.sample, plan, "baseline - fine-tune")
+    again = [_fine_tune(plan.sample, plan, "A/A - fine-tune", repeat=1)] if settings.noise_floor else []
     tree = process(proposal.strategies, plan, f"round {number}")
     tuned = {s: _fine_tune(tree[s], plan, f"round {number} - fine-tune {label(s)}") for s in proposal.strategies}
+    same = [judge_on(plan.splits.judge, twin, baseline, plan, "A/A - judge") for twin in again]
+    stop = _early_stop(plan, history)
     judged = {
-        s: in_store(judge, plan.runtime.store, f"round {number} - judge {label(s)}").submit(  # type: ignore[call-overload]
-            tuned[s],
-            baseline,
-            plan.splits.judge,
-            plan.config.judging,
-            plan.config.data.task,
-            plan.config.seed,
-            plan.runtime,
-        )
+        s: judge_on(plan.splits.judge, tuned[s], baseline, plan, f"round {number} - judge {label(s)}", stop)
         for s in proposal.strategies
     }
-    raise_failure([*tree.values(), baseline, *tuned.values(), *judged.values()])
+    raise_failure([*tree.values(), baseline, *again, *tuned.values(), *same, *judged.values()])
+    floor = _noise_floor([a_a.result().outcomes for a_a in same], plan)
     trials = []
     claimed: set[Strategy] = set()
     for s in proposal.strategies:
-        trials.append(_trial(number, s, tree, tuned[s], judged[s].result(), claimed))
+        trials.append(_trial(number, s, tree, tuned[s], judged[s].result(), claimed, floor))
         claimed.update(prefixes(s))
         say(f"round {number}: {label(s)} scores {trials[-1].comparison.score:+.2f}")
     tell_trials(plan.config.name, [*history, *trials], f"round {number}")
     return Round(
         proposal=proposal,
         trials=trials,
-        tuned=[tuned[s].result() for s in proposal.strategies],
-        baseline=baseline.result(),
+        data=[tree[s].result().dataset for s in proposal.strategies],
+        baselines=[model.result() for model in (baseline, *again)],
+        same_data=[a_a.result() for a_a in same],
         work=_work(
             proposal.strategies,
             list(tree.values()),
-            [*tuned.values(), *([baseline] if number == 1 else [])],
+            [*tuned.values(), *([baseline, *again] if number == 1 else [])],
+            [*judged.values(), *same],
             usage,
         ),
     )
@@ -104,15 +109,57 @@ def process(strategies: Sequence[Strategy], plan: Plan, when: str) -> dict[Strat
     return tree
 
 
-def _fine_tune(source: DatasetRef | PrefectFuture[TeamRun], plan: Plan, run_name: str) -> PrefectFuture[FineTune]:
+def judge_on(
+    questions: DatasetRef,
+    trial: PrefectFuture[FineTune] | FineTune,
+    baseline: PrefectFuture[FineTune] | FineTune,
+    plan: Plan,
+    run_name: str,
+    stop: EarlyStop | None = None,
+) -> PrefectFuture[Comparison]:
+    """Submits the comparison of two models that were measured on `questions`."""
+    return in_store(judge, plan.runtime.store, run_name).submit(
+        trial,  # type: ignore[arg-type]  # Prefect resolves futures among arguments
+        baseline,  # type: ignore[arg-type]
+        questions,
+        plan.config.judging,
+        plan.config.data.task,
+        plan.config.seed,
+        plan.runtime,
+        stop,
+    )
+
+
+def _fine_tune(
+    source: DatasetRef | PrefectFuture[TeamRun], plan: Plan, run_name: str, repeat: int = 0
+) -> PrefectFuture[FineTune]:
     return in_store(fine_tune, plan.runtime.store, run_name).submit(
         source,  # type: ignore[arg-type]  # Prefect resolves futures among arguments
         plan.splits.judge,
-        plan.config.training,
+        plan.recipe(repeat),
         plan.model_sha256,
         plan.answer_tokens,
         plan.runtime,
     )
+
+
+def _early_stop(plan: Plan, history: Sequence[Trial]) -> EarlyStop | None:
+    """An LLM judge's calls cost time; each strategy of the search gets its share of the level (Bonferroni)."""
+    settings = plan.config.judging
+    if settings.method == "reference" or not settings.early_stopping:
+        return None
+    best = best_trial(history) if history else None
+    return EarlyStop(
+        level=settings.early_stopping_level / plan.config.budget.trials,
+        leader=tuple(best.comparison.outcomes) if best and best.score > 0 else None,
+    )
+
+
+def _noise_floor(runs: Sequence[Sequence[float]], plan: Plan) -> float:
+    settings = plan.config.judging
+    if not runs:
+        return 0.0
+    return noise_floor(runs, resamples=settings.bootstrap, confidence=settings.confidence, seed=plan.config.seed)
 
 
 def _trial(
@@ -122,6 +169,7 @@ def _trial(
     tuned: PrefectFuture[FineTune],
     comparison: Comparison,
     claimed: set[Strategy],
+    floor: float,
 ) -> Trial:
     runs = [tree[p].result() for p in prefixes(strategy)]
     reused = [p in claimed or not was_executed(tree[p]) for p in prefixes(strategy)]
@@ -141,6 +189,7 @@ def _trial(
             + (result.seconds if trained else 0.0),
             2,
         ),
+        noise_floor=floor,
     )
 
 
@@ -148,11 +197,13 @@ def _work(
     strategies: Sequence[Strategy],
     team_runs: list[PrefectFuture[TeamRun]],
     fine_tunes: list[PrefectFuture[FineTune]],
+    judged: list[PrefectFuture[Comparison]],
     usage: LLMUsage,
 ) -> Work:
     ran = [f for f in team_runs if was_executed(f)]
     for future in ran:
         usage += future.result().usage
+    usage += judge_usage(judged)
     return llm_work(usage).model_copy(
         update={
             "team_runs_requested": sum(len(s) for s in strategies),
@@ -161,6 +212,12 @@ def _work(
             "fine_tunes_executed": sum(map(was_executed, fine_tunes)),
         }
     )
+
+
+def judge_usage(judged: Sequence[PrefectFuture[Comparison]]) -> LLMUsage:
+    """What an LLM judge was asked for comparisons that were not in the store."""
+    details = [future.result().details for future in judged if was_executed(future)]
+    return sum((d.usage for d in details if d), LLMUsage())
 
 
 def llm_work(usage: LLMUsage) -> Work:

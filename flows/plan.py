@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from operators.config import SearchConfig
+from operators.config import SearchConfig, Training
 from operators.data.store import DatasetRef
 from operators.processing import TeamContext
 from operators.strategist.space import Team
@@ -27,6 +27,11 @@ class Plan(BaseModel):
     embedder: str
     """Of targeting and sampling; the teams' is in the context."""
     embedder_sha256: str
+
+    def recipe(self, repeat: int = 0) -> Training:
+        """The training recipe, with another seed for each repeat."""
+        training = self.config.training
+        return training.model_copy(update={"seed": training.seed + repeat})
 
     @property
     def answer_tokens(self) -> int:

@@ -8,23 +8,25 @@ from contextlib import contextmanager
 from functools import reduce
 
 from prefect import flow
+from prefect.artifacts import create_markdown_artifact
 from prefect.futures import PrefectFuture
 
 from flows.iteration import Round, llm_work, search_iteration
 from flows.plan import Plan
 from flows.prepare import Prepared, prepare
+from flows.verdict import deliver_verdict
 from operators.config import SearchConfig
 from operators.data.store import DatasetRef
 from operators.errors import BudgetExceeded
 from operators.jobs import spent
-from operators.results import LLMUsage, SearchResult, TeamRun, Verdict, Work
+from operators.judging.exam import require
+from operators.report import exam_table
+from operators.results import Exam, LLMUsage, SearchResult, TeamRun, Verdict, Work
 from operators.strategist.explain import what_matters
-from operators.strategist.space import NO_PROCESSING, Strategy, label
+from operators.strategist.space import NO_PROCESSING, Strategy
 from operators.strategist.view import Remaining, agent_view
-from operators.training.lora import FineTune
-from operators.verdict import decide
 from tasks.durable import in_store, was_executed
-from tasks.judging import evaluate_sealed, judge
+from tasks.judging import examine_judge
 from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.publishing import make_recipe, publish
@@ -58,6 +60,7 @@ def search(config: SearchConfig) -> SearchResult:
     clock = Clock()
     ready = prepare(config, clock.stage)
     plan = ready.plan
+    exam = _examine(plan, clock)
     rounds, stopped = _rounds(ready, clock)
     trials = [t for r in rounds for t in r.trials]
     if not trials:
@@ -66,9 +69,10 @@ def search(config: SearchConfig) -> SearchResult:
     say(f"the search ends after {len(rounds)} rounds and {len(trials)} trials ({stopped})")
 
     with clock.stage("verdict"):
-        verdict, judged = judge_sealed(plan, rounds)
+        end = deliver_verdict(plan, rounds)
+        work = _add(work, end.work)
     with clock.stage("process the whole set"):
-        runs = process_whole(plan, verdict)
+        runs = process_whole(plan, end.verdict)
         for run in runs:
             work = _add(work, llm_work(run.result().usage if was_executed(run) else LLMUsage()))
         work = work.model_copy(
@@ -80,7 +84,7 @@ def search(config: SearchConfig) -> SearchResult:
     final = runs[-1].result().dataset if runs else plan.splits.train
     result = SearchResult(
         name=config.name,
-        verdict=verdict,
+        verdict=end.verdict,
         trials=trials,
         work=work,
         data=ready.counts.model_copy(update={"processed": final.rows}),
@@ -89,6 +93,9 @@ def search(config: SearchConfig) -> SearchResult:
         stopped=stopped,
         final_reports=[run.result().reports for run in runs],
         what_matters=what_matters(trials, list(plan.chains), ready.counts),
+        lead=end.lead,
+        exam=exam,
+        same_data=[*next((r.same_data for r in rounds if r.same_data), []), *end.same_data],
     )
     recipe = make_recipe(
         config,
@@ -109,13 +116,26 @@ def search(config: SearchConfig) -> SearchResult:
         ready.fidelity,
         plan.splits,
         final,
-        judged.adapter,
+        end.adapter,
         [r.proposal for r in rounds],
         ready.reference,
     )
     say(f"everything is in {place}")
-    say(verdict.reason)
+    say(end.verdict.reason)
     return result
+
+
+def _examine(plan: Plan, clock: Clock) -> Exam | None:
+    """An LLM judge must pass its exam before anything is spent on the search."""
+    if plan.config.judging.method == "reference":
+        return None
+    with clock.stage("judge exam"):
+        exam = in_store(examine_judge, plan.runtime.store)(
+            plan.splits.search, plan.config.judging, plan.config.data.task, plan.config.seed, plan.runtime
+        )
+    create_markdown_artifact(exam_table(exam), key="judge-exam", description=f"Exam of the judge {exam.judge}")
+    require(exam)
+    return exam
 
 
 def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
@@ -159,33 +179,6 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
             return rounds, proposal.decision
         if not rounds[-1].trials:
             return rounds, "exhausted"
-
-
-def judge_sealed(plan: Plan, rounds: list[Round]) -> tuple[Verdict, FineTune]:
-    """Opens the sealed questions once, for the candidate and the baseline. Also the model the verdict is for."""
-    trials = [t for r in rounds for t in r.trials]
-    tuned = [t for r in rounds for t in r.tuned]
-    baseline = next(r.baseline for r in rounds if r.baseline is not None)
-    named = rounds[-1].proposal.best if rounds[-1].proposal.decision == "best" else None
-    best = max(range(len(trials)), key=lambda i: (trials[i].strategy == named, trials[i].comparison.score))
-    say(f"opening the sealed questions for {label(trials[best].strategy)}")
-    sealed = {
-        name: in_store(evaluate_sealed, plan.runtime.store, f"verdict - {name}").submit(
-            model, plan.splits.sealed, plan.config.training, plan.model_sha256, plan.answer_tokens, plan.runtime
-        )
-        for name, model in (("candidate", tuned[best]), ("baseline", baseline))
-    }
-    comparison = in_store(judge, plan.runtime.store, "verdict - judge")(
-        sealed["candidate"].result(),
-        sealed["baseline"].result(),
-        plan.splits.sealed,
-        plan.config.judging,
-        plan.config.data.task,
-        plan.config.seed,
-        plan.runtime.without_limit(),
-    )
-    verdict = decide(trials[best].strategy, comparison, plan.config.judging.confidence)
-    return verdict, tuned[best] if verdict.decision == "adopt" else baseline
 
 
 def process_whole(plan: Plan, verdict: Verdict) -> list[PrefectFuture[TeamRun]]:

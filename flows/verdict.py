@@ -1,0 +1,106 @@
+"""The verdict: the sealed questions are opened once, for the best strategy and the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from prefect.futures import PrefectFuture
+from pydantic import BaseModel, ConfigDict
+
+from flows.iteration import Round, judge_on, judge_usage, llm_work
+from flows.plan import Plan
+from operators.data.store import BlobRef, DatasetRef
+from operators.judging.pairwise import pooled
+from operators.judging.statistics import compare_seeds, noise_floor
+from operators.results import Comparison, Lead, Verdict, Work
+from operators.strategist.space import label
+from operators.training.lora import FineTune
+from operators.verdict import best_trial, decide, lead
+from tasks.durable import in_store, raise_failure, was_executed
+from tasks.judging import evaluate_sealed
+from tasks.progress import say
+from tasks.training import fine_tune
+
+
+class End(BaseModel):
+    """How a search ends."""
+
+    model_config = ConfigDict(frozen=True)
+    verdict: Verdict
+    lead: Lead | None
+    adapter: BlobRef
+    """Of the model that the verdict is for."""
+    same_data: list[Comparison] = []
+    """The baselines among themselves."""
+    work: Work
+
+
+def deliver_verdict(plan: Plan, rounds: Sequence[Round]) -> End:
+    """Compares the best strategy with the baseline on the sealed questions, over several training seeds.
+
+    The seeds are new ones: the model that won the search won by the luck of its seed as well. Both sides of a seed
+    see shared records in the same order, so they are compared in pairs. The baselines among themselves (A/A) show
+    how far seeds alone move such a score.
+    """
+    plan = plan.model_copy(update={"runtime": plan.runtime.without_limit()})  # a verdict is not left half-judged
+    settings, sealed = plan.config.judging, plan.splits.sealed
+    trials = [t for r in rounds for t in r.trials]
+    named = rounds[-1].proposal.best if rounds[-1].proposal.decision == "best" else None
+    best = best_trial(trials, named)
+    data = [d for r in rounds for d in r.data][trials.index(best)]
+    baselines = next(r.baselines for r in rounds if r.baselines)
+    say(f"opening the sealed questions for {label(best.strategy)}")
+
+    repeats = range(1, settings.sealed_seeds + 1)
+    candidates = [_trained(data, plan, r, f"verdict - candidate {r}") for r in repeats]
+    known = enumerate(baselines if settings.noise_floor else [])
+    controls = {r: _measured(model, plan, r, f"verdict - baseline {r}") for r, model in known}
+    new = [r for r in repeats if r not in controls]
+    controls |= {r: _trained(plan.sample, plan, r, f"verdict - baseline {r}") for r in new}
+    judged = [judge_on(sealed, candidates[r - 1], controls[r], plan, f"verdict - judge {r}") for r in repeats]
+    pairs = combinations(controls, 2) if settings.noise_floor else ()
+    same = [judge_on(sealed, controls[b], controls[a], plan, f"verdict - A/A {a} {b}") for a, b in pairs]
+    raise_failure([*candidates, *controls.values(), *judged, *same])
+
+    intervals = {"resamples": settings.bootstrap, "confidence": settings.confidence, "seed": plan.config.seed}
+    results: list[Comparison] = [future.result() for future in judged]
+    pooled_score = compare_seeds([c.outcomes for c in results], **intervals).model_copy(  # type: ignore[arg-type]
+        update={"details": pooled([c.details for c in results if c.details])}
+    )
+    floor = best.noise_floor
+    if same:
+        floor = noise_floor([a_a.result().outcomes for a_a in same], seeds=len(results), **intervals)  # type: ignore[arg-type]
+    verdict = decide(
+        best.strategy,
+        pooled_score,
+        settings.confidence,
+        noise_floor=floor,
+        search_score=best.comparison.score,
+    )
+    trained = [*candidates, *(controls[r] for r in new)]
+    adopted = candidates[0].result() if verdict.decision == "adopt" else baselines[0]
+    return End(
+        verdict=verdict,
+        lead=lead(best, trials, settings.confidence),
+        adapter=adopted.adapter,
+        same_data=[a_a.result() for a_a in same],
+        work=llm_work(judge_usage([*judged, *same])).model_copy(
+            update={
+                "fine_tunes_requested": len(trained),
+                "fine_tunes_executed": sum(map(was_executed, trained)),
+            }
+        ),
+    )
+
+
+def _trained(data: DatasetRef, plan: Plan, repeat: int, run_name: str) -> PrefectFuture[FineTune]:
+    return in_store(fine_tune, plan.runtime.store, run_name).submit(
+        data, plan.splits.sealed, plan.recipe(repeat), plan.model_sha256, plan.answer_tokens, plan.runtime
+    )
+
+
+def _measured(model: FineTune, plan: Plan, repeat: int, run_name: str) -> PrefectFuture[FineTune]:
+    return in_store(evaluate_sealed, plan.runtime.store, run_name).submit(
+        model, plan.splits.sealed, plan.recipe(repeat), plan.model_sha256, plan.answer_tokens, plan.runtime
+    )
