@@ -60,12 +60,12 @@ def search(config: SearchConfig) -> SearchResult:
     clock = Clock()
     ready = prepare(config, clock.stage)
     plan = ready.plan
-    exam = _examine(plan, clock)
+    exam, examined = _examine(plan, clock)
     rounds, stopped = _rounds(ready, clock)
     trials = [t for r in rounds for t in r.trials]
     if not trials:
         raise BudgetExceeded(f"the budget ({stopped}) ended before a first trial: raise budget.{stopped}")
-    work = reduce(_add, (r.work for r in rounds), llm_work(ready.usage))
+    work = reduce(_add, (r.work for r in rounds), _add(llm_work(ready.usage), examined))
     say(f"the search ends after {len(rounds)} rounds and {len(trials)} trials ({stopped})")
 
     with clock.stage("verdict"):
@@ -125,17 +125,18 @@ def search(config: SearchConfig) -> SearchResult:
     return result
 
 
-def _examine(plan: Plan, clock: Clock) -> Exam | None:
-    """An LLM judge must pass its exam before anything is spent on the search."""
+def _examine(plan: Plan, clock: Clock) -> tuple[Exam | None, Work]:
+    """An LLM judge must pass its exam before anything is spent on the search. Also what the exam cost."""
     if plan.config.judging.method == "reference":
-        return None
+        return None, Work()
     with clock.stage("judge exam"):
-        exam = in_store(examine_judge, plan.runtime.store)(
+        asked = in_store(examine_judge, plan.runtime.store).submit(
             plan.splits.search, plan.config.judging, plan.config.data.task, plan.config.seed, plan.runtime
         )
+        exam = asked.result()
     create_markdown_artifact(exam_table(exam), key="judge-exam", description=f"Exam of the judge {exam.judge}")
     require(exam)
-    return exam
+    return exam, llm_work(exam.usage if was_executed(asked) else LLMUsage())
 
 
 def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:

@@ -176,6 +176,7 @@ class Exam(Result):
     judge: str
     """The model's name."""
     checks: list[Check]
+    usage: LLMUsage = LLMUsage()
 
     @property
     def passed(self) -> bool:

@@ -37,7 +37,7 @@ def client(prefect_server: str) -> Iterator[Any]:
     """A client of a server with all deployments of the local environment."""
     from prefect.client.orchestration import get_client
 
-    prefect(prefect_server, "work-pool", "create", "autodp", "--type", "process")
+    prefect(prefect_server, "work-pool", "create", "autodp", "--type", "process", "--overwrite")
     prefect(prefect_server, "deploy", "--all")
     with get_client(sync_client=True) as client:
         yield client

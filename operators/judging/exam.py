@@ -56,6 +56,7 @@ def examine(
             )
             for name, kind in kinds.items()
         ],
+        usage=client.usage,
     )
 
 
