@@ -58,9 +58,10 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
     say(f"round {number}: {proposal.source} proposes {', '.join(map(label, proposal.strategies))}")
 
     settings = plan.config.judging
+    # Teams first: trainings that wait for nothing would keep all cores from those that do.
+    tree = process(proposal.strategies, plan, f"round {number}")
     baseline = _fine_tune(plan.sample, plan, "baseline - fine-tune")
     again = [_fine_tune(plan.sample, plan, "A/A - fine-tune", repeat=1)] if settings.noise_floor else []
-    tree = process(proposal.strategies, plan, f"round {number}")
     tuned = {s: _fine_tune(tree[s], plan, f"round {number} - fine-tune {label(s)}") for s in proposal.strategies}
     same = [judge_on(plan.splits.judge, twin, baseline, plan, "A/A - judge") for twin in again]
     stop = _early_stop(plan, history)
