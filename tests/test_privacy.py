@@ -318,8 +318,10 @@ def leaky(searched: Search) -> Evidence:
 
     import flows.iteration
     import flows.search
+    import flows.verdict
     import tasks.durable
     import tasks.publishing
+    import tasks.story
     from operators.strategist.view import agent_view
     from tasks.durable import durable, in_store
 
@@ -347,7 +349,7 @@ def leaky(searched: Search) -> Evidence:
     def extended(function: Any, leak: str) -> Any:
         return lambda *args, **kwargs: f"{function(*args, **kwargs)} {leak}"
 
-    said, decided = flows.search.say, flows.search.decide
+    said, decided = flows.search.say, flows.verdict.decide
     behaviour = searched.strategist.behaviour
     before = len(searched.strategist.requests)
     searched.strategist.behaviour = proposing(*STRATEGIES, reasoning=f"Saw {LEAKS['transcript.json']}.")
@@ -355,12 +357,14 @@ def leaky(searched: Search) -> Evidence:
         patch.setattr(flows.search, "agent_view", shown_view)
         patch.setattr(flows.search, "say", lambda text: said(f"{text} {LEAKS['server logs']}"))
         patch.setattr(
-            flows.search,
+            flows.verdict,
             "decide",
-            lambda *a: (v := decided(*a)).model_copy(update={"reason": f"{v.reason} {LEAKS['search.json']}"}),
+            lambda *a, **k: (v := decided(*a, **k)).model_copy(
+                update={"reason": f"{v.reason} {LEAKS['search.json']}"}
+            ),
         )
         patch.setattr(flows.iteration, "label", extended(flows.iteration.label, LEAKS["task runs"]))
-        patch.setattr(flows.iteration, "leaderboard", extended(flows.iteration.leaderboard, LEAKS["artifacts"]))
+        patch.setattr(tasks.story, "story", extended(tasks.story.story, LEAKS["artifacts"]))
         patch.setattr(tasks.publishing, "render", extended(tasks.publishing.render, LEAKS["report.html"]))
         searched.again(data={**_data(searched.folder), "task": LEAKS["recipe.yaml"]})
         result_flow()
