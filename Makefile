@@ -12,7 +12,7 @@ export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
 .PHONY: demo test unit check docs setup setup-dev setup-vllm lock clean help
 
 help:
-	@echo "make demo   set up and run the built-in example (first time about 12 minutes on two cores)"
+	@echo "make demo   set up and run the built-in example (a quarter of an hour on two cores)"
 	@echo "make test   set up and run all tests"
 	@echo "make unit   the fast tests only"
 	@echo "make check  ruff and mypy"
