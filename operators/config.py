@@ -59,6 +59,9 @@ class Embedding(Settings):
         description="all-minilm-l6-v2, static-minilm-l6-v2, auto (by rows), or a sentence-transformers directory",
     )
     static_above: int = Field(20_000, ge=0, description="With auto: rows above which static embeddings are used")
+    num_cpus: float | None = Field(
+        None, gt=0, description="Cores for the whole set's vectors; None: all of a local Ray, one of a cluster"
+    )
 
     def choose(self, rows: int) -> str:
         """The embedding model for a set of so many rows."""
@@ -100,6 +103,9 @@ class Training(Settings):
     warmup_ratio: float = Field(0.1, ge=0, le=1)
     max_length: int = Field(512, ge=16, description="Tokens; longer conversations are cut at the end")
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    reuse_frozen: bool = Field(
+        True, description="On a CPU, keep what the blocks below the adapters make of a text for the next fine-tune"
+    )
     seed: int = 0
     num_cpus: float = Field(1, ge=0)
     num_gpus: float = Field(0, ge=0)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import functools
-import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +14,11 @@ import numpy as np
 from operators.data.store import default_cache
 from operators.digest import digest, sha256_bytes
 from operators.errors import ConfigError, without_text
+from operators.keyed_cache import KeyedCache
 from operators.models import MINILM, STATIC_MINILM, local_path, model_digest
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-log = logging.getLogger(__name__)
 
 MAX_TOKENS = 128
 """Longest input the model reads: the length all-MiniLM was trained with. The rest of a text is ignored."""
@@ -111,8 +107,8 @@ def _embed_window(texts: list[str], model: str, progress: Progress | None, befor
     """Unit rows, float32 of shape (len(texts), d). Equal texts are embedded once."""
     identity = digest("embedding", 1, model_digest(model), MAX_TOKENS)
     keys = {t: _key(identity, t) for t in texts}
-    cache = _Cache(default_cache() / "embeddings.sqlite")
-    vectors = cache.get(keys.values())
+    cache = KeyedCache(default_cache() / "embeddings.sqlite", "embedding")
+    vectors = {k: np.frombuffer(v, np.float16) for k, v in cache.get(keys.values()).items()}
     # Alike lengths in one batch waste no padding; the text itself breaks ties, so input order is irrelevant.
     missing = sorted((t for t, k in keys.items() if k not in vectors), key=lambda t: (len(t), t))
     for start in range(0, len(missing), _CHUNK):
@@ -120,7 +116,7 @@ def _embed_window(texts: list[str], model: str, progress: Progress | None, befor
             progress("embedding", before + len(keys) - len(missing) + start, total)
         chunk = missing[start : start + _CHUNK]
         fresh = {keys[t]: v for t, v in zip(chunk, _encode(chunk, model), strict=True)}
-        cache.put(fresh)
+        cache.put({k: v.tobytes() for k, v in fresh.items()})
         vectors.update(fresh)
     found = np.stack([vectors[keys[t]] for t in texts]).astype(np.float32)
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
@@ -178,46 +174,3 @@ def _load_once(model: str) -> SentenceTransformer:
         return loaded.float()  # in half precision the zero vector of an empty text would be divided by zero
     loaded.max_seq_length = min(loaded.max_seq_length or MAX_TOKENS, MAX_TOKENS)
     return loaded
-
-
-class _Cache:
-    """Vectors by key in one SQLite file. A cache that cannot be used costs time, never a result."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def _open(self) -> closing[sqlite3.Connection]:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.file, timeout=60)
-        connection.execute("PRAGMA journal_mode=WAL")  # readers and one writer do not wait for each other
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
-        return closing(connection)
-
-    def get(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
-        """The vectors that are there, float16 of shape (d,)."""
-        wanted = list(keys)
-        found: dict[bytes, np.ndarray] = {}
-        try:
-            with self._open() as connection:
-                for start in range(0, len(wanted), 500):
-                    part = wanted[start : start + 500]
-                    marks = ",".join("?" * len(part))
-                    for key, value in connection.execute(
-                        f"SELECT key, value FROM vectors WHERE key IN ({marks})", part
-                    ):
-                        found[key] = np.frombuffer(value, np.float16)
-        except sqlite3.Error as e:
-            log.warning("embedding cache %s cannot be read (%s): embedding again", self.file, type(e).__name__)
-        return found
-
-    def put(self, vectors: dict[bytes, np.ndarray]) -> None:
-        """Adds vectors; those already there stay."""
-        try:
-            with self._open() as connection, connection:
-                connection.executemany(
-                    "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
-                    [(k, v.tobytes()) for k, v in vectors.items()],
-                )
-        except sqlite3.Error as e:
-            log.warning("embedding cache %s cannot be written (%s)", self.file, type(e).__name__)

@@ -27,6 +27,8 @@ class Runtime(BaseModel):
     model_cpus: float = 1
     model_gpus: float = 0
     """What Ray gives an operator that loads the target model: as much as a training gets."""
+    embedding_cpus: float | None = None
+    """What Ray gives the embedding of a whole set, which nothing else runs beside; None as in `jobs.run`."""
 
     @classmethod
     def of(cls, config: SearchConfig) -> Runtime:
@@ -40,6 +42,7 @@ class Runtime(BaseModel):
             token_limit=config.budget.tokens,
             model_cpus=config.training.num_cpus,
             model_gpus=config.training.num_gpus,
+            embedding_cpus=config.embedding.num_cpus,
             ledger=uuid.uuid4().hex,
         )
 

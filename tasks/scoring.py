@@ -21,7 +21,13 @@ def embed(dataset: DatasetRef, model: str, model_sha256: str, runtime: Runtime) 
     """Sentence embeddings, one row a record, on a Ray worker."""
     with shown() as progress:
         return jobs.run(
-            remote.embed_dataset, dataset, model, runtime.store, cluster=runtime.cluster, progress=progress
+            remote.embed_dataset,
+            dataset,
+            model,
+            runtime.store,
+            cluster=runtime.cluster,
+            num_cpus=runtime.embedding_cpus,
+            progress=progress,
         )
 
 

@@ -21,7 +21,7 @@ def training_content(recipe: Training, model_sha256: str) -> dict[str, object]:
 
 @durable(
     "fine-tune",
-    version="3",
+    version="4",
     content=lambda source, questions, recipe, model_sha256, answer_tokens, runtime: [  # noqa: ARG005
         output_of(source).training_sha256,
         questions.sha256,

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from operators.data.store import default_cache
 from operators.errors import ConfigError, EndpointError
+from operators.jobs import OMP_WAIT_POLICY
 from operators.llm import supervise
 from operators.models import local_path
 
@@ -40,7 +41,7 @@ class ManagedServer:
 
     `model` is what `operators.models.local_path` takes; it is also the name it is served under. `python` is
     the interpreter that has vLLM: by default $AUTODP_VLLM_PYTHON, else `.venv-vllm/bin/python` below the
-    working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (half the cores without it).
+    working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (all cores without it).
     The server ends with `stop`, with the context manager, or with the process that started it, however that
     ends. It logs no prompts and no answers.
     """
@@ -204,6 +205,9 @@ def engine_arguments(weights: Path, max_model_len: int = MAX_MODEL_LEN) -> dict[
         "dtype": "bfloat16",
         "max_model_len": max_model_len,
         "enforce_eager": True,
+        # On a CPU vLLM takes blocks of 128 tokens, longer than most system prompts: a prefix shorter than a block
+        # is not reused, and every request pays for the same instructions again (twice the time).
+        "block_size": 32,
         # Without it a small model fills its answer with line breaks, which JSON allows anywhere.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "disable_log_stats": True,
@@ -251,14 +255,13 @@ def environment() -> dict[str, str]:
     own = {k: v for k, v in os.environ.items() if not _SECRET.search(k)}
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VLLM_LOGGING_CONFIG_PATH"):
         own.pop(name, None)
-    # Half the cores: training runs beside the server, and OpenMP threads that wait for a core another process
-    # holds stall all the others (two threads on two busy cores: a hundredth of the speed of one).
-    threads = os.environ.get(THREADS_ENV) or str(max(1, len(os.sched_getaffinity(0)) // 2))
+    threads = os.environ.get(THREADS_ENV) or str(len(os.sched_getaffinity(0)))
     return own | {
         "VLLM_CPU_KVCACHE_SPACE": own.get("VLLM_CPU_KVCACHE_SPACE", "1"),  # GiB
         # vLLM would bind its threads to cores that others use as well.
         "VLLM_CPU_OMP_THREADS_BIND": own.get("VLLM_CPU_OMP_THREADS_BIND", "nobind"),
         "OMP_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": OMP_WAIT_POLICY,
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",

@@ -57,9 +57,12 @@ def answer_logits(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
     `batch` is padded on the left, so that the vocabulary projection (a large share of a small model's cost) runs
     on the answers' positions only.
     """
+    import torch
+
     inputs = {k: v for k, v in batch.items() if k != "labels"}
     labels = batch["labels"]
-    first = int((labels != IGNORE).any(0).nonzero()[0])
-    keep = labels.shape[1] - max(first, 1) + 1  # a token is predicted from the position before it
-    logits = model(**inputs, logits_to_keep=keep).logits[:, :-1]
-    return logits, labels[:, -(keep - 1) :]
+    first = max(int((labels != IGNORE).any(0).nonzero()[0]), 1)
+    # A token is predicted from the position before it. As places and not as a number: a slice of the states is
+    # not contiguous, and torch would then copy the vocabulary matrix once for every row.
+    places = torch.arange(first - 1, labels.shape[1] - 1, device=labels.device)
+    return model(**inputs, logits_to_keep=places).logits, labels[:, first:]

@@ -16,6 +16,7 @@ from operators.data.records import Record, conversation_digest
 from operators.data.store import BlobRef, Store
 from operators.digest import canonical_json, sha256_bytes
 from operators.errors import DataError
+from operators.training import frozen
 from operators.training.likelihood import answer_logits, answer_nll
 from operators.training.tokens import IGNORE, Example, encode, encode_all, load_tokenizer, pad
 
@@ -77,8 +78,9 @@ def fine_tune(
         )
     torch.manual_seed(recipe.seed)
     model = with_adapter(load_model(recipe), recipe)
-    loss = train(model, examples, tokenizer, recipe, progress).loss
-    nll = _evaluate(model, questions, tokenizer, recipe, progress)
+    with frozen.reused(model, recipe):
+        loss = train(model, examples, tokenizer, recipe, progress).loss
+        nll = _evaluate(model, questions, tokenizer, recipe, progress)
     answers = None
     if answer_tokens:
         from operators.training.answers import generate
@@ -115,7 +117,8 @@ def evaluate(
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, store.get_directory(adapter))
-    return _evaluate(model, questions, tokenizer, recipe, progress)
+    with frozen.reused(model, recipe):
+        return _evaluate(model, questions, tokenizer, recipe, progress)
 
 
 def _evaluate(
@@ -138,7 +141,6 @@ def with_adapter(model: Any, recipe: Training) -> Any:
     from peft import LoraConfig, get_peft_model
 
     layers = model.config.num_hidden_layers
-    last = min(recipe.lora.last_layers or layers, layers)
     # All linear layers of the chosen blocks; named by suffix, since peft takes no layer range with "all-linear".
     linear = sorted(
         {n.rsplit(".", 1)[-1] for n, m in model.named_modules() if type(m).__name__ in ("Linear", "Conv1D")}
@@ -151,7 +153,7 @@ def with_adapter(model: Any, recipe: Training) -> Any:
             lora_alpha=recipe.lora.alpha,
             lora_dropout=recipe.lora.dropout,
             target_modules=linear,
-            layers_to_transform=list(range(layers - last, layers)),
+            layers_to_transform=list(range(frozen.frozen_blocks(layers, recipe), layers)),
             task_type="CAUSAL_LM",
         ),
     )
