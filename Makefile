@@ -12,7 +12,7 @@ export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
 .PHONY: demo test unit check docs setup setup-dev setup-vllm lock clean help
 
 help:
-	@echo "make demo   set up and run the built-in example (a quarter of an hour on two cores)"
+	@echo "make demo   set up and run the built-in example (ten minutes on two cores)"
 	@echo "make test   set up and run all tests"
 	@echo "make unit   the fast tests only"
 	@echo "make check  ruff and mypy"
@@ -20,7 +20,7 @@ help:
 	@echo "make lock   resolve requirements/*.in again"
 
 demo: setup setup-vllm
-	@test -f .autodp/example/train.jsonl || $(BIN)/autodp example .autodp/example --rows 1000
+	@test -f .autodp/example/train.jsonl || $(BIN)/autodp example .autodp/example --rows 800
 	$(BIN)/autodp search examples/demo.yaml
 
 test: setup-dev setup-vllm check

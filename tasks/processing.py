@@ -73,8 +73,8 @@ def resources(specs: Sequence[OperatorSpec], runtime: Runtime) -> dict[str, floa
     one GPU may not fit."""
     if needs_model(specs):
         return {"num_cpus": runtime.model_cpus, "num_gpus": runtime.model_gpus}
-    # A team that only waits for a server must not hold a core from the trainings beside it.
-    return {"num_cpus": 0.1 if needs_llm(specs) else 1}
+    # A team that only asks a server must not wait for a core, which trainings hold for minutes, nor hold one.
+    return {"num_cpus": 0 if needs_llm(specs) else 1}
 
 
 def chain_specs(steps: Sequence[Step], team: Team) -> list[OperatorSpec]:

@@ -14,7 +14,7 @@ from tasks.runtime import Runtime
     ("names", "expected"),
     [
         (["nearest_to_development"], {"num_cpus": 1}),
-        (["llm_rating"], {"num_cpus": 0.1}),
+        (["llm_rating"], {"num_cpus": 0}),
         (["llm_rating", "gradient_influence"], {"num_cpus": 3, "num_gpus": 0.5}),
     ],
 )
