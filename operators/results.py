@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from operators.config import Endpoint, Targeting
 from operators.data.store import DatasetRef
@@ -120,11 +120,31 @@ class Trial(Result):
         """Whether the score lies inside the noise floor."""
         return abs(self.comparison.score) <= self.noise_floor
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def win(self) -> float:
+        """Share of the questions won."""
+        return self.comparison.win
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def tie(self) -> float:
+        """Share of the questions without a difference."""
+        return self.comparison.tie
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def loss(self) -> float:
+        """Share of the questions lost."""
+        return self.comparison.loss
+
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def score(self) -> float:
         """The score as it is reported: 0 inside the noise floor."""
         return 0.0 if self.is_noise else self.comparison.score
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def score_ci(self) -> Interval:
         """The interval as it is reported: one around 0 reaches it."""
