@@ -242,7 +242,7 @@ DEFAULT_CHAINS: dict[Team, tuple[Step, ...]] = {
         Step(name="strip_markup"),
         Step(name="mask_contacts"),
         Step(name="special_characters"),
-        Step(name="length_bounds"),
+        Step(name="length_bounds", params={"keep_incomplete": False}),
         Step(name="repetition"),
         Step(name="decontaminate"),
         Step(name="near_duplicates"),

@@ -60,7 +60,10 @@ def describe(cls: type[Operator[Any]]) -> OperatorDoc:
     facts = ["flagged and undecided records only" if cls.flagged_only else "all records"]
     facts += ["asks the rewriter (endpoints.rewriter)"] if cls.needs_llm else []
     facts += ["loads the target model"] if cls.needs_model else []
-    facts += ["default chain"] if any(s.name == cls.name for s in DEFAULT_CHAINS[cls.team]) else []
+    for step in DEFAULT_CHAINS[cls.team]:
+        if step.name == cls.name:
+            given = ", ".join(f"{k}: {json.dumps(v)}" for k, v in step.params.items())
+            facts.append(f"default chain with {given}" if given else "default chain")
     text = inspect.cleandoc(cls.__doc__ or "")
     return OperatorDoc(
         name=cls.name,

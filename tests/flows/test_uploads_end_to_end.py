@@ -88,9 +88,11 @@ def deployment(here: Site, name: str) -> dict[str, Any]:
 
 def start(here: Site, name: str, parameters: dict[str, Any] | None = None) -> str:
     """Starts a run of a deployment; its id."""
+    body = {"parameters": parameters or {}, "state": {"type": "SCHEDULED"}}
+    path = f"/deployments/{deployment(here, name)['id']}/create_flow_run"
     with client(here) as api:
-        body = {"parameters": parameters or {}, "state": {"type": "SCHEDULED"}}
-        found = api.post(f"/deployments/{deployment(here, name)['id']}/create_flow_run", json=body)
+        # 503 says "try again": the server's SQLite file is locked now and then. Prefect's own clients do so too.
+        found = here.wait_for(lambda: answer if (answer := api.post(path, json=body)).status_code != 503 else None)
         return str(found.raise_for_status().json()["id"])
 
 
