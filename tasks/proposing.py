@@ -35,7 +35,7 @@ def _content(view: AgentView, k: int, config: SearchConfig) -> list[object]:
     ]
 
 
-@durable("propose", content=_content)
+@durable("propose", version="2", content=_content)
 def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
     """Up to k strategies not tried yet, or the decision to stop."""
     endpoint = config.endpoints.strategist

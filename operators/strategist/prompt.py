@@ -11,7 +11,8 @@ from operators.strategist.view import AgentView, Effect
 
 TEAMS: dict[Team, str] = {
     Team.CLEANING: "removes near-duplicates, markup, links, contact data, special characters, repetition, "
-    "answers that belong to another question, and records that are too short or too long. Cheap.",
+    "answers that belong to another question, and records that are too short, too long or without a question or "
+    "an answer. Cheap.",
     Team.GENERATION: "writes a missing question from its answer or a missing answer from its question, and adds "
     "new pairs when the set is small. Uses a language model, so what it writes may be wrong.",
     Team.OPTIMIZATION: "rewrites questions and answers of records flagged as low quality for accuracy, safety, "

@@ -27,8 +27,8 @@ class LengthBoundsParams(Params):
     max_tokens: int = Field(2560, ge=1, le=1_000_000, description="Tokens a conversation has at most")
     keep_incomplete: bool = Field(
         True,
-        description="Keep records with an empty question or answer, for Generation to fill. False drops them: "
-        "right where no Generation follows",
+        description="Keep records with an empty question or answer, for a later Generation to fill. False drops "
+        "them, as the default chain does: there, only a Generation before Cleaning fills them",
     )
 
     @model_validator(mode="after")
