@@ -9,13 +9,15 @@ from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.prepare import load_input
-from operators.config import Cluster, Data, Endpoint, Endpoints, Settings
+from flows.scale_out import process_in_files
+from operators.config import Cluster, Data, Endpoint, Endpoints, ScaleOut, Settings
 from operators.data.store import DatasetRef
 from operators.errors import ConfigError
 from operators.models import model_digest
 from operators.processing import TeamContext
 from operators.publishing import read_recipe
 from operators.results import Recipe, RecordsFile, TeamRun
+from operators.teams.base import OperatorReport
 from operators.teams.registry import rebuild
 from tasks.durable import in_store
 from tasks.loading import Loaded
@@ -40,6 +42,9 @@ class ProcessConfig(Settings):
     num_cpus: float = Field(1, ge=0, description="CPUs of an operator that loads the target model")
     num_gpus: float = Field(0, ge=0, description="GPUs of an operator that loads the target model")
     cluster: Cluster = Cluster()
+    scale_out: ScaleOut | None = Field(
+        None, description="Input and output are directories of Parquet files, processed by many workers"
+    )
 
 
 class ProcessResult(BaseModel):
@@ -51,6 +56,7 @@ class ProcessResult(BaseModel):
     rows_out: int
     quarantined: int
     runs: list[TeamRun]
+    """One a team; none with scale_out."""
 
 
 @flow(name="process-dataset", flow_run_name="process {config.input}")
@@ -79,6 +85,16 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
         task=recipe.task,
     )
     data = config.data_format.model_copy(update={"input": config.input})
+    if config.scale_out:
+        total = process_in_files(recipe, config.recipe, context, data, config.output, config.scale_out, runtime)
+        _show(total.reports, recipe)
+        return ProcessResult(
+            output=config.output,
+            rows_in=total.records,
+            rows_out=total.rows_out,
+            quarantined=total.rows - total.records,
+            runs=[],
+        )
     loaded = load_input(config.input, data, config.store)
     say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
     source = _prepared(loaded, recipe, context, runtime)
@@ -92,9 +108,7 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
         runs.append(run)
     final = runs[-1].dataset if runs else source
     write_output(final, loaded, config.output, config.store)
-    reports = [r.model_dump(exclude={"counts"}) for run in runs for r in run.reports]
-    if reports:
-        create_table_artifact(reports, key="processing", description=f"{recipe.name}: rows by operator")
+    _show([report for run in runs for report in run.reports], recipe)
     return ProcessResult(
         output=config.output,
         rows_in=loaded.dataset.rows,
@@ -102,6 +116,12 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
         quarantined=loaded.quarantined,
         runs=runs,
     )
+
+
+def _show(reports: list[OperatorReport], recipe: Recipe) -> None:
+    if reports:
+        table = [r.model_dump(exclude={"counts"}) for r in reports]
+        create_table_artifact(table, key="processing", description=f"{recipe.name}: rows by operator")
 
 
 def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Runtime) -> DatasetRef:

@@ -262,6 +262,13 @@ class Cluster(Settings):
     num_cpus: int | None = Field(None, ge=1, description="Local Ray only; None: all cores")
 
 
+class ScaleOut(Settings):
+    """How a set in many Parquet files is processed by many workers, file by file."""
+
+    workers: int | None = Field(None, ge=1, description="Files at a time; None: one a core of the cluster")
+    rows_at_once: int = Field(4096, ge=1, description="Rows that a worker holds in memory")
+
+
 class SearchConfig(Settings):
     """Everything a search depends on."""
 

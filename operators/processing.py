@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +14,9 @@ from operators.results import LLMUsage, TeamRun
 from operators.strategist.space import Team
 from operators.teams.base import Context, OperatorSpec
 from operators.teams.registry import rebuild
+
+if TYPE_CHECKING:
+    from operators.llm.client import LLMClient
 
 Progress = Callable[[str, int, int], None]
 
@@ -31,6 +35,25 @@ class TeamContext(BaseModel):
     task: str = ""
 
 
+def opened(
+    context: TeamContext,
+    store: Store,
+    client: LLMClient | None = None,
+    progress: Progress = lambda _label, _done, _total: None,
+) -> Context:
+    """What operators get to see: the context with its records read from the store."""
+    return Context(
+        seed=context.seed,
+        target_model=context.target_model,
+        embedder=context.embedder,
+        llm=client,
+        development=store.get_records(context.development) if context.development else (),
+        held_out=store.get_records(context.held_out) if context.held_out else (),
+        task=context.task,
+        progress=progress,
+    )
+
+
 def run_team(
     team: Team,
     specs: Sequence[OperatorSpec],
@@ -45,16 +68,7 @@ def run_team(
     start = time.perf_counter()
     store = Store(store_root)
     client = rewriter.client("rewriter") if rewriter else None
-    ctx = Context(
-        seed=context.seed,
-        target_model=context.target_model,
-        embedder=context.embedder,
-        llm=client,
-        development=store.get_records(context.development) if context.development else (),
-        held_out=store.get_records(context.held_out) if context.held_out else (),
-        task=context.task,
-        progress=progress,
-    )
+    ctx = opened(context, store, client, progress)
     records = store.get_records(source)
     reports = []
     for operator in rebuild(specs):

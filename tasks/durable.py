@@ -70,7 +70,7 @@ def durable(
             cache_result_in_memory=False,
             retries=2,
             retry_delay_seconds=[2, 20],
-            retry_condition_fn=_may_pass,
+            retry_condition_fn=may_pass,
             **options,
         )(silenced(function))
 
@@ -131,5 +131,6 @@ def raise_failure(futures: Iterable[PrefectFuture[Any]]) -> None:
             future.result()
 
 
-def _may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
+def may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Whether a task's failure is worth another try: a process died, a server was away."""
     return isinstance(state.result(raise_on_failure=False), WorkerDied | EndpointDown)

@@ -6,7 +6,7 @@ import base64
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -49,6 +49,25 @@ class Loaded:
     quarantined: list[Quarantined] = field(repr=False)
     source: SourceSchema
     rows: int
+    own_ids: list[str] = field(repr=False)
+    """Id of each record before it was made unique."""
+
+
+class UniqueIds:
+    """Gives every record an id of its own: the second "a" becomes "a-2"."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._copies: Counter[str] = Counter()
+
+    def of(self, own: str) -> str:
+        """The next record's id."""
+        name = own
+        while name in self._taken:
+            self._copies[own] += 1
+            name = f"{own}-{self._copies[own] + 1}"
+        self._taken.add(name)
+        return name
 
 
 def load(
@@ -92,6 +111,43 @@ def load(
             f"`format:` and `columns:`{place}"
         )
     return final
+
+
+def describe(
+    uris: Sequence[str],
+    *,
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    max_characters: int = 1_000_000,
+) -> SourceSchema:
+    """The schema of several files that are one set, told from the first rows as `load` tells it of one file.
+
+    Raises DataError as `load` does.
+    """
+    with failures_named(uris[0], "read"):
+        first = _open(uris[0], max_characters)
+        later = (row for uri in uris[1:] for row in _open(uri, max_characters).rows())
+        head = list(_head(itertools.chain(first.rows(), later), uris[0]))
+        return _describe(head, first, format, columns or {}, uris[0])
+
+
+def load_parts(
+    uri: str, source: SourceSchema, *, rows: int, first_row: int = 0, max_characters: int = 1_000_000
+) -> Iterator[Loaded]:
+    """Reads a file of a known schema, at most `rows` rows at a time.
+
+    `first_row` rows of the set lie in files before this one: ids that come from a row's number count them, the
+    numbers in the quarantine do not. Ids are unique within the file. Raises DataError where the file is missing or
+    broken as a whole; judging the share of bad rows is left to the caller.
+    """
+    with failures_named(uri, "read"):
+        reader = _open(uri, max_characters)
+        collected = _Collector(source, max_characters, first_row)
+        for row in reader.rows():
+            collected.add(row)
+            if len(collected) == rows:
+                yield collected.finish(reader)
+    yield collected.finish(reader)
 
 
 def write_quarantine(loaded: Loaded, uri: str) -> None:
@@ -226,20 +282,23 @@ def _spelled(texts: list[str], style: TextStyle) -> int:
 
 
 class _Collector:
-    """Turns rows into records, one by one."""
+    """Turns rows into records, one by one. `len` counts the rows since the last `finish`."""
 
-    def __init__(self, source: SourceSchema, max_characters: int) -> None:
-        self._source, self._max = source, max_characters
+    def __init__(self, source: SourceSchema, max_characters: int, first_row: int = 0) -> None:
+        self._source, self._max, self._first_row = source, max_characters, first_row
         self._records: list[Record] = []
         self._bad: list[Quarantined] = []
-        self._ids: set[str] = set()
-        self._copies: Counter[str] = Counter()
+        self._own_ids: list[str] = []
+        self._ids = UniqueIds()
+
+    def __len__(self) -> int:
+        return len(self._records) + len(self._bad)
 
     def add(self, row: RawRow) -> None:
         reason = row.reason
         if not reason:
             try:
-                record = decode(row.value, row.number, self._source)
+                record = decode(row.value, self._first_row + row.number, self._source)
                 length = sum(len(m.content) for m in record.messages)
                 if length <= self._max:
                     self._records.append(self._unique(record))
@@ -252,14 +311,13 @@ class _Collector:
 
     def finish(self, reader: Reader) -> Loaded:
         source = self._source.model_copy(update={"container": reader.container})
-        return Loaded(self._records, self._bad, source, len(self._records) + len(self._bad))
+        loaded = Loaded(self._records, self._bad, source, len(self), self._own_ids)
+        self._records, self._bad, self._own_ids = [], [], []
+        return loaded
 
     def _unique(self, record: Record) -> Record:
-        name = record.id
-        while name in self._ids:
-            self._copies[record.id] += 1
-            name = f"{record.id}-{self._copies[record.id] + 1}"
-        self._ids.add(name)
+        self._own_ids.append(record.id)
+        name = self._ids.of(record.id)
         return record if name == record.id else with_unique_id(record, name, self._source)
 
 

@@ -7,7 +7,7 @@ import gzip
 import io
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from operators.data.codec import LAYOUT, encode
 from operators.data.containers import Container, atomic_directory, atomic_file
 from operators.data.records import Record
 from operators.data.schemas import SourceSchema
+from operators.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +47,28 @@ def write(records: Sequence[Record], uri: str, source: SourceSchema) -> None:
                 _write_json(records, stream, source)
             else:
                 _write_csv(records, stream, source)
+
+
+@contextmanager
+def parquet_parts(path: Path, uri: str, source: SourceSchema) -> Iterator[Callable[[Sequence[Record]], None]]:
+    """Writes a Parquet file part by part: a function to call with the records of each. `uri` names it in errors.
+
+    Raises DataError as `write` does, and where records gained a column: the parts would not have the same ones.
+    """
+    import pyarrow.parquet as pq
+
+    schema = _schema((), source)
+    with pq.ParquetWriter(path, schema) as writer:
+
+        def add(records: Sequence[Record]) -> None:
+            if gained := _gained(records, source):
+                raise DataError(
+                    f"{uri}: records gained the column {gained[0]!r}, which a file written in parts cannot"
+                )
+            for table in _tables(records, uri, source, schema):
+                writer.write_table(table)
+
+        yield add
 
 
 def _rows(records: Iterable[Record], source: SourceSchema) -> Iterator[dict[str, Any]]:

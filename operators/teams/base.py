@@ -77,6 +77,9 @@ class Operator(ABC, Generic[P]):
     params_type: ClassVar[type[Params]] = Params
     flagged_only: ClassVar[bool] = False
     """True where only low-quality records (flag True or None) may be touched."""
+    rowwise: ClassVar[bool] = False
+    """True where what becomes of a record depends on that record and the context alone, never on other records or
+    on its id: a large set is then processed in parts."""
     needs_llm: ClassVar[bool] = False
     needs_model: ClassVar[bool] = False
     """True where the target model is loaded: the job then asks for the training resources."""
@@ -94,6 +97,10 @@ class Operator(ABC, Generic[P]):
     @abstractmethod
     def apply(self, records: list[Record], context: Context) -> list[Record]:
         """The processed records. Must not modify its input; keeps the ids of records it keeps."""
+
+    def judges_alone(self) -> bool:
+        """`rowwise`, for an operator where that depends on the parameters."""
+        return self.rowwise
 
     def count(self, what: str, n: int = 1) -> None:
         """Adds to a counter of the report."""

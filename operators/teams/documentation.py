@@ -58,6 +58,7 @@ class OperatorDoc:
 def describe(cls: type[Operator[Any]]) -> OperatorDoc:
     """Reads an operator's class."""
     facts = ["flagged and undecided records only" if cls.flagged_only else "all records"]
+    facts += ["each one alone"] if cls.rowwise else []
     facts += ["asks the rewriter (endpoints.rewriter)"] if cls.needs_llm else []
     facts += ["loads the target model"] if cls.needs_model else []
     for step in DEFAULT_CHAINS[cls.team]:

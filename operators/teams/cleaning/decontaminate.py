@@ -52,6 +52,7 @@ class Decontaminate(Operator[DecontaminateParams]):
     name = "decontaminate"
     team = Team.CLEANING
     params_type = DecontaminateParams
+    rowwise = True
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:
         if not context.held_out or not records:

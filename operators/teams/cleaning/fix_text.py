@@ -56,6 +56,7 @@ class FixText(Operator[FixTextParams]):
     name = "fix_text"
     team = Team.CLEANING
     params_type = FixTextParams
+    rowwise = True
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         return map_contents(records, self._fix)

@@ -51,6 +51,10 @@ class LanguageFilter(Operator[LanguageFilterParams]):
     team = Team.CLEANING
     params_type = LanguageFilterParams
 
+    def judges_alone(self) -> bool:
+        """Where the languages are named, not told from the set."""
+        return bool(self.params.languages)
+
     def apply(self, records: list[Record], context: Context) -> list[Record]:
         unknown = set(self.params.languages) - languages()
         if unknown:

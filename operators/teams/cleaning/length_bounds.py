@@ -49,6 +49,7 @@ class LengthBounds(Operator[LengthBoundsParams]):
     name = "length_bounds"
     team = Team.CLEANING
     params_type = LengthBoundsParams
+    rowwise = True
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:
         p = self.params

@@ -49,6 +49,7 @@ class MaskContacts(Operator[MaskContactsParams]):
     team = Team.CLEANING
     version = 2
     params_type = MaskContactsParams
+    rowwise = True
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         kinds: frozenset[Kind] = frozenset(self.params.kinds)

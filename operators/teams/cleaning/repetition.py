@@ -50,6 +50,7 @@ class Repetition(Operator[RepetitionParams]):
     team = Team.CLEANING
     params_type = RepetitionParams
     flagged_only = True
+    rowwise = True
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         p = self.params

@@ -38,6 +38,7 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
     team = Team.CLEANING
     version = 2
     params_type = SpecialCharactersParams
+    rowwise = True
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         p = self.params

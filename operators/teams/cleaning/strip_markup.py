@@ -63,6 +63,10 @@ class StripMarkup(Operator[StripMarkupParams]):
     team = Team.CLEANING
     params_type = StripMarkupParams
 
+    def judges_alone(self) -> bool:
+        """Unless the set's own style decides about Markdown."""
+        return self.params.markdown != "auto"
+
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
         plain = self._plain_style(records)
         return [self._strip(r, plain) for r in records]

@@ -1,5 +1,7 @@
 """What holds for every cleaning operator and any text."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -133,6 +135,39 @@ def test_every_parameter_has_a_description_and_every_number_both_bounds(name):
         if part.get("type") in ("integer", "number"):
             assert {"minimum", "exclusiveMinimum"} & set(part), key
             assert {"maximum", "exclusiveMaximum"} & set(part), key
+
+
+ALONE = [
+    *((name, {}) for name, cls in sorted(operators().items()) if cls.rowwise),
+    ("mask_contacts", {"action": "drop"}),
+    ("repetition", {"action": "drop", "least_tokens": 1}),
+    ("length_bounds", {"min_tokens": 12, "keep_incomplete": False}),
+    ("decontaminate", {"ngram": 1, "least_question": 1, "least_text": 1, "threshold": 0.3}),
+    ("strip_markup", {"markdown": "all"}),
+    ("strip_markup", {"markdown": "none"}),
+    ("language_filter", {"languages": ["en", "zh"], "least_letters": 1, "min_probability": 0.3}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), ALONE)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(CONVERSATIONS.map(lambda rows: rows[0]), min_size=2, max_size=8), st.data())
+def test_parts_give_what_the_whole_gives_where_each_record_is_judged_alone(name, params, rows, data):
+    given_ = records(rows)
+    context = Context(held_out=records(rows[:1]))
+    operator = build(name, params)
+    assert operator.judges_alone()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(given_)), max_size=3)))
+    whole, report = operator.run(given_, context)
+    parts = [operator.run(given_[a:b], context) for a, b in pairwise([0, *cuts, len(given_)])]
+    assert [r for part, _ in parts for r in part] == whole
+    for number in ("rows_in", "rows_out", "changed", "dropped", "added"):
+        assert sum(getattr(r, number) for _, r in parts) == getattr(report, number)
+
+
+def test_a_set_wise_operator_is_not_taken_for_one_that_judges_alone():
+    for name in ("strip_markup", "language_filter", "near_duplicates", "truncated_answers", "answer_mismatch"):
+        assert not build(name).judges_alone()
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,69 @@
+"""Many pieces of work on Ray Data: a stream of small descriptions in, a stream of small results out.
+
+The pieces' bytes never pass through Ray: each worker reads and writes its own, so the driver and the object store
+hold nothing that grows with the data.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from operators import jobs
+from operators.config import Cluster
+from operators.errors import WorkerDied, without_text
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def map_each(
+    function: Callable[[T], R],
+    items: Sequence[T],
+    *,
+    cluster: Cluster,
+    workers: int | None = None,
+    num_cpus: float = 1,
+) -> Iterator[R]:
+    """`function(item)` of every item, in the order in which they are done. `workers` at a time, None: as many as
+    the cluster has room for, each with `num_cpus`.
+
+    `function` and the items must be picklable; what one call needs and gives should be small. Ray repeats a call
+    whose process died. A failure comes back as an AutoDPError without any text of a record, and ends the rest.
+    """
+    if not items:
+        return
+    jobs.connect(cluster)
+    import ray
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # every run would be told of on stderr
+    settings = ray.data.DataContext.get_current()
+    settings.enable_progress_bars = settings.print_on_execution_start = False
+    rows = [{"work": pickle.dumps((function, item))} for item in items]
+    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+        _call, num_cpus=num_cpus, compute=ray.data.TaskPoolStrategy(size=workers)
+    )
+    try:
+        for row in done.iter_rows():
+            outcome = pickle.loads(row["outcome"])
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+    except ray.exceptions.RayError as e:
+        raise WorkerDied(
+            f"a worker of Ray Data died again and again ({type(e).__name__}): see the logs of Ray on its machine; "
+            "out of memory is the usual cause, lower scale_out.rows_at_once or scale_out.workers"
+        ) from None
+
+
+def _call(row: dict[str, Any]) -> dict[str, Any]:
+    """Runs in the worker. A failure is returned, not raised: Ray would log and keep the whole traceback."""
+    function, item = pickle.loads(row["work"])
+    try:
+        outcome = function(item)
+    except Exception as e:
+        outcome = without_text(e).with_traceback(None)
+        outcome.__cause__ = outcome.__context__ = None
+    return {"outcome": pickle.dumps(outcome)}
