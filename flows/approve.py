@@ -19,6 +19,7 @@ from operators.report import decision_summary
 from operators.results import SearchResult
 from tasks.events import APPROVED, send, send_created
 from tasks.progress import say
+from tasks.s3_block import use_s3_block
 
 
 class ApprovalPolicy(Settings):
@@ -32,7 +33,7 @@ class ApprovalPolicy(Settings):
     )
     wait_hours: float = Field(24 * 14, gt=0, le=24 * 365, description="How long a person is waited for")
     quarantine: str | None = Field(
-        None, description="Where uploads go that waited for a rejected recipe; None: <store>/quarantined"
+        None, description="Where uploads go that waited for a rejected recipe; None: `quarantined` in the store"
     )
 
     def allows(self, result: SearchResult) -> bool:
@@ -67,6 +68,7 @@ def approve_recipe(
         store: Content store with the registry of approvals.
         policy: What may be approved without a person.
     """
+    use_s3_block()
     result = SearchResult.model_validate_json(read_bytes(posixpath.join(run, "search.json")))
     summary = decision_summary(result)
     create_markdown_artifact(summary, key="approval", description=f"Recipe for {data_set}, found in {run}")
@@ -119,6 +121,7 @@ def approve_found(run: str, data_set: str | None, store: str, by: str, note: str
 
     Raises DataError where the directory is not that of a finished search.
     """
+    use_s3_block()
     try:
         found = SearchResult.model_validate_json(read_bytes(posixpath.join(run, "search.json")))
     except ValueError:

@@ -105,9 +105,11 @@ def receive(
     import uvicorn
 
     from flows.receiver import application, refuse_open
+    from tasks.s3_block import use_s3_block
 
     token = os.environ.get(token_env) or None
     refuse_open(host, token, token_env)
+    use_s3_block()
     uvicorn.run(application(prefix, token), host=host, port=port, log_level="warning")
 
 

@@ -21,6 +21,7 @@ from tasks.drifting import drift_from, read_reference
 from tasks.loading import Loaded
 from tasks.progress import say
 from tasks.runtime import Runtime
+from tasks.s3_block import use_s3_block
 from tasks.searching import start_search
 from tasks.uploading import copy_upload, hand_over
 
@@ -33,6 +34,7 @@ def on_upload(upload: Upload, config: UploadConfig) -> Outcome | State[None]:
     that dies leaves a claim that expires, and `watch-bucket` asks again.
     """
     config.output_of(upload)  # refuses what lies elsewhere, before anything is read or written
+    use_s3_block()
     ledger = Ledger(config.store)
     lease = ledger.lease(upload, str(flow_run.id), config.claim_seconds)
     if ledger.outcome(upload) or not lease.acquire():

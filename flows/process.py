@@ -25,6 +25,7 @@ from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.replaying import leave_out, records_beside, write_output
 from tasks.runtime import Runtime
+from tasks.s3_block import use_s3_block
 from tasks.scoring import embed, flag_low_quality
 
 
@@ -62,6 +63,7 @@ class ProcessResult(BaseModel):
 @flow(name="process-dataset", flow_run_name="process {config.input}")
 def process_dataset(config: ProcessConfig) -> ProcessResult:
     """Applies a recipe's teams in order; the same recipe and input give the same bytes."""
+    use_s3_block()
     recipe = read_recipe(config.recipe)
     endpoints = _endpoints(recipe, config)
     runtime = Runtime(

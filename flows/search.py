@@ -30,6 +30,7 @@ from tasks.judging import examine_judge
 from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.publishing import make_recipe, publish
+from tasks.s3_block import use_s3_block
 from tasks.story import tell_budget
 
 
@@ -57,6 +58,7 @@ class Clock:
 @flow(name="search", flow_run_name="search {config.name}")
 def search(config: SearchConfig) -> SearchResult:
     """Finds the best processing strategy for a data set, proves it on sealed questions, and hands it over."""
+    use_s3_block()
     clock = Clock()
     ready = prepare(config, clock.stage)
     plan = ready.plan

@@ -27,7 +27,7 @@ class UploadConfig(Settings):
     output: str = Field(description="Where processed objects go, under the same names: path or s3:// URL")
     store: str = Field(".autodp/store", description="Content store, ledger and approvals: path or s3:// URL")
     quarantine: str | None = Field(
-        None, description="Where uploads that cannot be used are set aside; None: <store>/quarantined"
+        None, description="Where uploads that cannot be used are set aside; None: `quarantined` in the store"
     )
     data_sets: dict[str, str] = Field(
         {}, description="Data set -> prefix of its uploads, where folders below the prefix do not tell"

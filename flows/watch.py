@@ -17,6 +17,7 @@ from operators.intake.uploads import Upload, list_uploads
 from tasks.events import send_created
 from tasks.progress import say
 from tasks.runs import ended_badly, is_queued, mark_crashed, seconds_in_state, unfinished_runs
+from tasks.s3_block import use_s3_block
 
 
 class WatchConfig(Settings):
@@ -25,7 +26,7 @@ class WatchConfig(Settings):
     prefix: str = Field(description="Where uploads arrive: path or s3:// URL")
     store: str = Field(".autodp/store", description="The store of on-upload, which holds the ledger")
     quarantine: str | None = Field(
-        None, description="Where uploads that are given up are set aside; None: <store>/quarantined"
+        None, description="Where uploads that are given up are set aside; None: `quarantined` in the store"
     )
     deployment: str = Field("on-upload", description="Name of the deployment that uploads start")
     settled: float = Field(
@@ -47,6 +48,7 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
     Passes may overlap, and objects may have been told of already: an event has an id made of bucket, key and ETag,
     and the ledger says what was asked for and what is done.
     """
+    use_s3_block()
     ledger = Ledger(config.store)
     _fail_hopeless(ledger, config)
     entries = ledger.entries()

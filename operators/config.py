@@ -24,15 +24,25 @@ class Settings(BaseModel):
         frozen=True,
         extra="forbid",
         # Explicit, because pydantic titles no field that may be None or a model: the UI's form would show none.
-        field_title_generator=lambda name, _field: name.replace("_", " ").capitalize(),
+        field_title_generator=lambda name, _field: _title(name),
     )
+
+
+_SPELLED = {"api": "API", "cpus": "CPUs", "gpus": "GPUs", "lora": "LoRA", "url": "URL"}
+
+
+def _title(name: str) -> str:
+    first, *others = name.split("_")
+    return " ".join([_SPELLED.get(first, first.capitalize()), *(_SPELLED.get(o, o) for o in others)])
 
 
 class Data(Settings):
     """What is processed, and what the tuned models are asked."""
 
     input: str = Field(description="File or saved `datasets` directory; local path or s3:// URL")
-    format: Literal["auto", "messages", "sharegpt", "alpaca", "prompt_completion", "question_answer"] = "auto"
+    format: Literal["auto", "messages", "sharegpt", "alpaca", "prompt_completion", "question_answer"] = Field(
+        "auto", description="Schema of the rows; auto: recognized by their columns"
+    )
     columns: dict[str, str] = Field({}, description="Schema field -> column, where names differ")
     evaluation: str | None = Field(
         None, description="Clean held-out file; without it, questions are held out of the input"
@@ -46,8 +56,10 @@ class Data(Settings):
 class Sampling(Settings):
     """Distribution-preserving sample on which strategies are compared."""
 
-    method: Literal["herding", "kmeans", "uniform"] = "herding"
-    fraction: float = Field(0.2, gt=0, le=1)
+    method: Literal["herding", "kmeans", "uniform"] = Field(
+        "herding", description="Kernel herding or k-means strata over the embeddings, or at random"
+    )
+    fraction: float = Field(0.2, gt=0, le=1, description="Share of the training records")
     minimum: int = Field(200, ge=1, description="Rows at least, where the set has them")
 
 
@@ -73,7 +85,7 @@ class Embedding(Settings):
 class Targeting(Settings):
     """The classifier that flags low-quality records."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="Off: operators that touch low-quality records only touch all")
     label_column: str | None = Field(None, description="Column with true labels (1 or true = low quality)")
     labels: int = Field(
         0,
@@ -86,29 +98,31 @@ class Targeting(Settings):
 class LoRA(Settings):
     """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685)."""
 
-    rank: int = Field(8, ge=1)
-    alpha: int = Field(16, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: int = Field(8, ge=1, description="Rank of the matrices that are trained")
+    alpha: int = Field(16, ge=1, description="The adapters' output is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of the adapters' input that is dropped in training")
     last_layers: int | None = Field(None, ge=1, description="Adapt only the last N layers; None: all")
 
 
 class Training(Settings):
     """How every strategy's data is fine-tuned: the same optimizer steps for all, so that only data differ."""
 
-    model: str = "smollm2-135m-instruct"
+    model: str = Field(
+        "smollm2-135m-instruct", description="Target model: the built-in one, or a directory of transformers"
+    )
     lora: LoRA = LoRA()
-    steps: int = Field(60, ge=1)
-    batch_size: int = Field(8, ge=1)
-    learning_rate: float = Field(2e-4, gt=0)
-    warmup_ratio: float = Field(0.1, ge=0, le=1)
+    steps: int = Field(60, ge=1, description="Optimizer steps, the same for every strategy")
+    batch_size: int = Field(8, ge=1, description="Conversations a step")
+    learning_rate: float = Field(2e-4, gt=0, description="At its highest, after the warm-up")
+    warmup_ratio: float = Field(0.1, ge=0, le=1, description="Share of the steps in which the rate rises")
     max_length: int = Field(512, ge=16, description="Tokens; longer conversations are cut at the end")
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="Precision of weights and arithmetic")
     reuse_frozen: bool = Field(
         True, description="On a CPU, keep what the blocks below the adapters make of a text for the next fine-tune"
     )
-    seed: int = 0
-    num_cpus: float = Field(1, ge=0)
-    num_gpus: float = Field(0, ge=0)
+    seed: int = Field(0, description="Of the adapters' first weights and the order of records")
+    num_cpus: float = Field(1, ge=0, description="CPUs of one fine-tune")
+    num_gpus: float = Field(0, ge=0, description="GPUs of one fine-tune")
 
 
 class JudgeExam(Settings):
@@ -125,13 +139,18 @@ class JudgeExam(Settings):
 class Judging(Settings):
     """How a trial's answers are compared with the baseline's."""
 
-    method: Literal["reference", "pairwise"] = "reference"
+    method: Literal["reference", "pairwise"] = Field(
+        "reference", description="By the likelihood of the true answers, or by an LLM's (endpoints.judge) choice"
+    )
     tie_margin: float = Field(0.002, ge=0, description="Reference: nats per token below which a question is a tie")
     verdict: Literal["schema", "logit"] = Field(
         "schema", description="Pairwise: a verdict in words, or the probability of the label (vLLM only)"
     )
-    criteria: tuple[str, ...] = ("accuracy", "safety", "fluency", "concision")
-    max_answer_tokens: int = Field(128, ge=8)
+    criteria: tuple[str, ...] = Field(
+        ("accuracy", "safety", "fluency", "concision"),
+        description="Pairwise: what makes an answer better, the first before the others",
+    )
+    max_answer_tokens: int = Field(128, ge=8, description="Pairwise: length of the tuned models' answers")
     exam: JudgeExam = JudgeExam()
     early_stopping: bool = Field(True, description="Pairwise: stop asking where winner or loser is clear")
     early_stopping_level: float = Field(
@@ -139,7 +158,7 @@ class Judging(Settings):
     )
     batch: int = Field(8, ge=1, description="Pairwise: questions judged before looking again")
     bootstrap: int = Field(2000, ge=100, description="Resamples for the intervals")
-    confidence: float = Field(0.95, gt=0.5, lt=1)
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of all intervals")
     noise_floor: bool = Field(True, description="Train the baseline with a second seed, to see what is noise")
     sealed_seeds: int = Field(3, ge=1, description="New training seeds of winner and baseline in the verdict")
 
@@ -147,7 +166,7 @@ class Judging(Settings):
 class Endpoint(Settings):
     """A server of the Anthropic Messages API: hosted Claude, or vLLM. `managed` starts vLLM on this machine."""
 
-    model: str = "smollm2-135m-instruct"
+    model: str = Field("smollm2-135m-instruct", description="Name by which the server knows the model")
     base_url: str | None = Field(None, description="None: https://api.anthropic.com, or the managed server")
     api_key_env: str = Field("ANTHROPIC_API_KEY", description="Environment variable with the key")
     managed: bool = Field(False, description="Start and stop vLLM for this model here")
@@ -155,7 +174,7 @@ class Endpoint(Settings):
         64, ge=1, description="Requests under way at a time: a server answers them in batches"
     )
     timeout: float = Field(600, gt=0, description="Seconds a request may take; in a large batch each one is slow")
-    retries: int = Field(4, ge=0)
+    retries: int = Field(4, ge=0, description="Of a request that failed for a reason that may pass")
 
     @field_validator("base_url")
     @classmethod
@@ -211,16 +230,16 @@ class Strategist(Settings):
     kind: Literal["auto", "claude", "hybrid", "surrogate", "optuna", "random", "exhaustive"] = Field(
         "auto", description="auto: claude where a strategist endpoint is configured, else optuna"
     )
-    max_tokens: int = Field(1024, ge=64)
+    max_tokens: int = Field(1024, ge=64, description="Length of an LLM strategist's answer")
 
 
 class Budget(Settings):
     """When the search stops at the latest."""
 
-    rounds: int = Field(5, ge=1)
-    trials_per_round: int = Field(4, ge=1, le=64)
-    trials: int = Field(20, ge=1)
-    minutes: float | None = Field(None, gt=0)
+    rounds: int = Field(5, ge=1, description="Rounds of proposing, processing, fine-tuning and judging")
+    trials_per_round: int = Field(4, ge=1, le=64, description="Strategies that a round tries")
+    trials: int = Field(20, ge=1, description="Strategies that are tried in all")
+    minutes: float | None = Field(None, gt=0, description="No round starts after so many; None: no limit")
     tokens: int | None = Field(
         None,
         ge=0,
@@ -232,8 +251,8 @@ class Budget(Settings):
 class Step(Settings):
     """One operator of a team's chain."""
 
-    name: str
-    params: dict[str, Any] = {}
+    name: str = Field(description="As `autodp operators` lists it")
+    params: dict[str, Any] = Field({}, description="Parameters that differ from the operator's defaults")
 
 
 DEFAULT_CHAINS: dict[Team, tuple[Step, ...]] = {
@@ -272,16 +291,20 @@ class ScaleOut(Settings):
 class SearchConfig(Settings):
     """Everything a search depends on."""
 
-    name: str = Field("search", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+    name: str = Field(
+        "search",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+        description="Of the run, its folder and its artifacts",
+    )
     data: Data
     store: str = Field(".autodp/store", description="Content store: path or s3:// URL")
-    output: str = Field("runs", description="Results go to <output>/<name>/: path or s3:// URL")
+    output: str = Field("runs", description="Results go to the folder `name` below it: path or s3:// URL")
     data_set: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
         description="Data set whose uploads the found recipe is for, once it is approved; None: the name",
     )
-    seed: int = 0
+    seed: int = Field(0, description="Of every random choice but those of training")
     embedding: Embedding = Embedding()
     sampling: Sampling = Sampling()
     targeting: Targeting = Targeting()

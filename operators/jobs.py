@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from operators.config import Cluster
+from operators.data.s3 import S3Access, access_in_use, use_access
 from operators.errors import WorkerDied, without_text
 
 T = TypeVar("T")
@@ -82,7 +83,7 @@ def run(
     # The same process count for every job: torch in a worker sizes its thread pool by OMP_NUM_THREADS, which
     # Ray sets from num_cpus.
     remote = ray.remote(max_retries=0, num_cpus=num_cpus, num_gpus=num_gpus)(_call)
-    task = remote.remote(function, args, kwargs, board, key)
+    task = remote.remote(function, args, kwargs, board, key, access_in_use())
     try:
         while not ray.wait([task], timeout=1.0)[0]:
             if progress and (seen := ray.get(board.read.remote(key))):
@@ -103,9 +104,13 @@ def run(
     return outcome
 
 
-def _call(function: Callable[..., Any], args: Any, kwargs: Any, board: Any, key: str) -> Any:
+def _call(
+    function: Callable[..., Any], args: Any, kwargs: Any, board: Any, key: str, access: S3Access | None
+) -> Any:
     """Runs in the worker. A failure is returned, not raised: Ray would attach the whole traceback."""
 
+    # An argument, since Ray writes the environment that a worker is given to its logs.
+    use_access(access)
     _board.actor = board  # type: ignore[attr-defined]  # what the job counts in a ledger goes to its driver
 
     def progress(label: str, done: int, total: int) -> None:

@@ -17,6 +17,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import State
 from prefect.transactions import IsolationLevel
 
+from operators.data.s3 import S3Access, access_in_use
 from operators.digest import digest, sha256_bytes
 from operators.errors import EndpointDown, WorkerDied, without_text
 from tasks.locks import ThreadLocks
@@ -101,14 +102,18 @@ def in_store(step: Task[P, R], store: str, run_name: str | None = None) -> Task[
 def result_storage(store: str) -> WritableFileSystem | Path:
     """Where Prefect keeps results that belong to a store: a directory, or an fsspec URL such as s3://."""
     if "://" in store and not store.startswith("file://"):
-        return _remote_storage(f"{store.rstrip('/')}/results", str(PREFECT_API_URL.value()))
+        return _remote_storage(f"{store.rstrip('/')}/results", str(PREFECT_API_URL.value()), access_in_use())
     # A Path, not a string: Prefect reads a string with one slash as the name of a block.
     return Path(store.removeprefix("file://")).expanduser().resolve() / "results"
 
 
 @functools.cache
-def _remote_storage(basepath: str, api: str) -> WritableFileSystem:  # noqa: ARG001 - a server knows its own blocks
-    """Prefect takes only a block that its server knows. It holds no credentials: those are in the environment."""
+def _remote_storage(
+    basepath: str,
+    api: str,  # noqa: ARG001 - a server knows its own blocks
+    access: S3Access | None,  # noqa: ARG001 - a block keeps the file system that it made
+) -> WritableFileSystem:
+    """Prefect takes only a block that its server knows. It holds no keys: s3fs has them in this process."""
     block = RemoteFileSystem(basepath=basepath)
     block.save(f"autodp-{sha256_bytes(basepath.encode())[:12]}", overwrite=True)
     return block

@@ -77,7 +77,7 @@ def container_of(uri: str) -> Container:
 
 def filesystem(uri: str) -> tuple[Any, str]:
     """The fsspec file system of a path or URL, and the path on it. S3 takes its endpoint and credentials from
-    the AWS_* environment variables."""
+    the AWS_* environment variables, or as `operators.data.s3` was told."""
     import fsspec
 
     try:
@@ -110,7 +110,7 @@ def failures_named(uri: str, action: str) -> Iterator[None]:
         away = package in NETWORK or isinstance(e, ConnectionError | TimeoutError) or getattr(e, "errno", None)
         raise (Unreachable if away else DataError)(
             f"{uri}: cannot be {action} ({type(e).__name__}); check that the file is whole and readable and, for "
-            "s3://, the AWS_* environment variables"
+            "s3://, the AWS_* environment variables or the block of AUTODP_S3_BLOCK"
         ) from None
 
 
