@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -135,7 +136,9 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
 
 def load_input(uri: str, data: Data, store: str) -> Loaded:
     """Loads a file through the cache: read again only when its bytes changed."""
-    return in_store(load_records, store)(uri, fingerprint_input(uri), data, store)
+    name = posixpath.basename(uri.rstrip("/"))
+    fingerprint = fingerprint_input.with_options(task_run_name=lambda: f"fingerprint {name}")(uri)
+    return in_store(load_records, store, f"load {name}")(uri, fingerprint, data, store)
 
 
 def _usable(team: Team, specs: list[OperatorSpec], config: SearchConfig) -> bool:

@@ -96,7 +96,8 @@ def silenced(function: Callable[P, R]) -> Callable[P, R]:
 
 def in_store(step: Task[P, R], store: str, run_name: str | None = None) -> Task[P, R]:
     """The task with its results kept in `<store>/results`, under a name that tells the UI what it does."""
-    return step.with_options(result_storage=result_storage(store), task_run_name=run_name or step.name)
+    name = (run_name or step.name).replace("{", "{{").replace("}", "}}")  # Prefect formats it
+    return step.with_options(result_storage=result_storage(store), task_run_name=name)
 
 
 def result_storage(store: str) -> WritableFileSystem | Path:

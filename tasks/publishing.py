@@ -18,7 +18,7 @@ from operators.publishing import Output, recipe_yaml
 from operators.report import render, story
 from operators.results import Recipe, RecordsFile, SearchResult
 from operators.strategist.base import Proposal
-from operators.strategist.space import Team
+from operators.strategist.space import NO_PROCESSING, Team
 from operators.teams.base import OperatorSpec
 from tasks.durable import silenced
 from tasks.events import SEARCH_FINISHED, send
@@ -28,7 +28,7 @@ from tasks.sampling import SplitRefs
 from tasks.story import artifact_key
 
 
-@task(name="publish")
+@task(name="publish", task_run_name="publish {config.name}")
 @silenced
 def publish(
     result: SearchResult,
@@ -61,15 +61,17 @@ def publish(
     output.write("report.html", render(result, fidelity=fidelity, recipe=recipe))
     output.write("search.json", result.model_dump_json(indent=1))
 
+    winner = result.verdict.strategy if result.verdict.decision == "adopt" else NO_PROCESSING
     create_markdown_artifact(
-        f"**{result.verdict.reason}**\n\n{story(result.trials, result.verdict.strategy)}",
+        f"**{result.verdict.reason}**\n\n{story(result.trials, winner)}",
         key=artifact_key(config.name, "verdict"),
-        description=result.name,
+        description=f"Verdict of {config.name}",
     )
     create_link_artifact(
         output.uri("report.html") if "://" in output.root else f"file://{output.uri('report.html')}",
         link_text=f"Report of {config.name}: {output.uri('report.html')}",
         key=artifact_key(config.name, "report"),
+        description=f"Where the report of {config.name} is; it opens where that place can be reached",
     )
     send(
         SEARCH_FINISHED,

@@ -19,7 +19,7 @@ from tasks.durable import durable, silenced
 from tasks.loading import Loaded
 
 
-@task(name="records-beside-recipe")
+@task(name="records-beside-recipe", task_run_name="read {ref.file}")
 @silenced
 def records_beside(recipe_uri: str, ref: RecordsFile, store: str) -> DatasetRef:
     """Brings a file of records that lies beside the recipe into the store."""
@@ -43,7 +43,7 @@ def leave_out(
     return place.put_records(without(place.get_records(dataset), place.get_records(held_out), same=same))
 
 
-@task(name="write-output")
+@task(name="write-output", task_run_name="write {output}")
 @silenced
 def write_output(dataset: DatasetRef, loaded: Loaded, output: str, store: str) -> None:
     """Writes the records in the shape of the file they came from, and the bad rows beside them."""

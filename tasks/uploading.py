@@ -13,7 +13,7 @@ from operators.intake.uploads import CHUNK, Upload, UploadChanged, find_upload
 from tasks.durable import silenced
 
 
-@task(name="copy-upload")
+@task(name="copy-upload", task_run_name="copy {upload.name}")
 @silenced
 def copy_upload(upload: Upload, store: str) -> str:
     """Copies exactly this version into the store, so that every step reads the same bytes; the copy's URI.
@@ -23,7 +23,7 @@ def copy_upload(upload: Upload, store: str) -> str:
     return Ledger(store).snapshot(upload)
 
 
-@task(name="hand-over")
+@task(name="hand-over", task_run_name="hand over {upload.name}")
 @silenced
 def hand_over(upload: Upload, made: str, output: str) -> None:
     """Puts a processed file, and its quarantined rows, where they are looked for.
@@ -41,7 +41,7 @@ def hand_over(upload: Upload, made: str, output: str) -> None:
     _copy(made, output)
 
 
-@task(name="quarantine-upload")
+@task(name="quarantine-upload", task_run_name="set {upload.name} aside")
 @silenced
 def quarantine_upload(upload: Upload, copy: str | None, folder: str, reason: str) -> str:
     """Sets an upload aside, the reason beside it, and returns where. Without a copy only the reason is kept."""

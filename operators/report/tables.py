@@ -107,7 +107,7 @@ def _row(rank: int, trial: Trial) -> list[str]:
         label(trial.strategy),
         signed(trial.score),
         interval(trial.score_ci),
-        " / ".join(percent(share) for share in (c.win, c.tie, c.loss)),
+        " / ".join(f"{100 * share:.0f}" for share in (c.win, c.tie, c.loss)) + " %",
         f"{trial.rows:,}",
         f"{len(trial.strategy) - trial.reused_teams} of {len(trial.strategy)}",
         "trained" if trial.trained else "reused",
