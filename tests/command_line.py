@@ -47,13 +47,13 @@ def autodp(*args: Any) -> Outcome:
     return Outcome(code, out.getvalue(), err.getvalue())
 
 
-def autodp_process(prefect_server: str, *args: Any) -> Outcome:
-    """Runs `autodp` as a process, against a Prefect server that is there."""
+def autodp_process(prefect_server: str, *args: Any, timeout: float = 300) -> Outcome:
+    """Runs `autodp` as a process, against a Prefect server that is there, for so many seconds at most."""
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", *map(str, args)],
         env={**os.environ, "PREFECT_API_URL": prefect_server},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
 from operators.report.drawing import scores_svg, tree_svg
-from operators.report.tables import leaderboard
+from operators.report.tables import COMPUTED, FOUND, leaderboard
 from operators.results import Trial
 from operators.strategist.space import Strategy
 
@@ -24,9 +24,11 @@ def story(trials: Sequence[Trial], winner: Strategy | None = None) -> str:
             "### Scores against the baseline",
             _image("Scores with their intervals", scores_svg(trials, winner)),
             "### Leaderboard",
-            leaderboard(trials),
+            leaderboard(trials, FOUND),
             "### Strategy tree",
             _image("Strategies as a tree of teams", tree_svg(trials, winner)),
+            "### What had to be computed",
+            leaderboard(trials, COMPUTED),
         ]
     )
 

@@ -16,6 +16,8 @@ HEADINGS = (
     "rank", "round", "strategy", "score", "interval", "win / tie / loss", "rows", "teams run", "fine-tune",
 )  # fmt: skip
 LEFT = {"strategy", "fine-tune"}
+FOUND, COMPUTED = HEADINGS[:7], ("rank", *HEADINGS[2:3], *HEADINGS[7:])
+"""Columns of two tables that are narrow enough for a page: what was found, and what had to be computed for it."""
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
@@ -31,13 +33,16 @@ def exam_table(exam: Exam) -> str:
     return "\n".join(["| check | right | needed | passed |", "| --- | ---: | ---: | --- |", *rows])
 
 
-def leaderboard(trials: Sequence[Trial]) -> str:
+def leaderboard(trials: Sequence[Trial], headings: Sequence[str] = HEADINGS) -> str:
     """Markdown table of the trials, best first."""
     if not trials:
         return "No strategy has been tried yet."
+    columns = [HEADINGS.index(h) for h in headings]
     rule = ["---" if h in LEFT else "---:" for h in HEADINGS]
     rows = [_row(rank, t) for rank, t in enumerate(ranked(trials), 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [list(HEADINGS), rule, *rows])
+    return "\n".join(
+        "| " + " | ".join(cells[i] for i in columns) + " |" for cells in [list(HEADINGS), rule, *rows]
+    )
 
 
 def console_leaderboard(trials: Sequence[Trial], winner: Strategy | None = None) -> Table:

@@ -15,7 +15,7 @@ from evidence import leaks, of_files, of_prefect
 from object_store import BUCKET, seaweedfs
 from tiny import rows, settings, write_config
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 BLOCK = "aws-credentials/of-the-test"
 CHAINS: dict[str, Any] = {
@@ -77,7 +77,7 @@ def test_a_search_by_a_block(
     )
 
     def search(name: str) -> Outcome:
-        done = autodp_process(prefect_server, "search", config, "--name", name)
+        done = autodp_process(prefect_server, "search", config, "--name", name, timeout=900)
         assert done.code == 0, done.err
         return done
 
