@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operators.report.tables import leaderboard, percent, signed
+from operators.report.tables import FOUND, leaderboard, percent, signed
 from operators.results import SearchResult
 from operators.strategist.space import label
 
@@ -27,7 +27,7 @@ def decision_summary(result: SearchResult) -> str:
         f"## {verdict.reason}",
         f"Strategy **{label(verdict.strategy)}**, {verdict.n} sealed questions: won {percent(verdict.win_rate)}, "
         f"score {signed(verdict.score)}, interval {signed(low)} to {signed(high)}.",
-        leaderboard(result.trials),
+        leaderboard(result.trials, FOUND),
         "| rows | |\n| --- | ---: |\n" + "\n".join(f"| {name} | {count:,} |" for name, count in rows),
     ]
     if operators:

@@ -16,7 +16,8 @@ HEADINGS = (
     "rank", "round", "strategy", "score", "interval", "win / tie / loss", "rows", "teams run", "fine-tune",
 )  # fmt: skip
 LEFT = {"strategy", "fine-tune"}
-FOUND, COMPUTED = HEADINGS[:7], ("rank", *HEADINGS[2:3], *HEADINGS[7:])
+FOUND = HEADINGS[:7]
+COMPUTED = ("rank", "strategy", "teams run", "fine-tune")
 """Columns of two tables that are narrow enough for a page: what was found, and what had to be computed for it."""
 
 
