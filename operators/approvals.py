@@ -47,8 +47,7 @@ def approve(store: str, data_set: str, run: str, *, by: str, note: str = "") -> 
         raise ConfigError(f"{data_set!r} cannot name a data set: use letters, digits, '.', '_' and '-'")
     uri = posixpath.join(run, "recipe.yaml")
     recipe = read_recipe(uri)
-    content = read_bytes(uri)
-    files = {"recipe.yaml": content}
+    files = {"recipe.yaml": read_bytes(uri)}
     for ref in (recipe.development, recipe.evaluation, recipe.reference):
         if ref is not None:
             data = read_bytes(posixpath.join(run, ref.file))
@@ -60,36 +59,12 @@ def approve(store: str, data_set: str, run: str, *, by: str, note: str = "") -> 
     folder = Output(posixpath.join(store, "approved", digest({n: sha256_bytes(d) for n, d in files.items()})[:32]))
     for name, data in files.items():
         folder.write(name, data)
-    approval = Approval(
-        data_set=data_set,
-        recipe=folder.uri("recipe.yaml"),
-        recipe_sha256=sha256_bytes(content),
-        found_in=run,
-        by=by,
-        note=note,
-        evidence=recipe.evidence,
-        at=datetime.now(UTC),
-    )
-    _append(store, approval)
-    return approval
+    return _record(store, data_set, run, "approved", folder.uri("recipe.yaml"), by, note)
 
 
 def reject(store: str, data_set: str, run: str, *, by: str, note: str = "") -> Approval:
     """Keeps that a found recipe was not wanted. Whatever is in force stays so."""
-    recipe = read_recipe(posixpath.join(run, "recipe.yaml"))
-    rejection = Approval(
-        data_set=data_set,
-        decision="rejected",
-        recipe="",
-        recipe_sha256=sha256_bytes(read_bytes(posixpath.join(run, "recipe.yaml"))),
-        found_in=run,
-        by=by,
-        note=note,
-        evidence=recipe.evidence,
-        at=datetime.now(UTC),
-    )
-    _append(store, rejection)
-    return rejection
+    return _record(store, data_set, run, "rejected", "", by, note)
 
 
 def approved(store: str, data_set: str) -> Approval | None:
@@ -104,12 +79,28 @@ def history(store: str, data_set: str) -> list[Approval]:
     return [Approval.model_validate_json(fs.cat_file(n)) for n in names if n.endswith(".json")]
 
 
-def _append(store: str, approval: Approval) -> None:
-    number = len(history(store, approval.data_set)) + 1
+def _record(
+    store: str, data_set: str, run: str, decision: Literal["approved", "rejected"], copy: str, by: str, note: str
+) -> Approval:
+    """Keeps a decision about the recipe in a search's output directory. `copy` is the approved one's URI."""
+    decided_on = copy or posixpath.join(run, "recipe.yaml")
+    approval = Approval(
+        data_set=data_set,
+        decision=decision,
+        recipe=copy,
+        recipe_sha256=sha256_bytes(read_bytes(decided_on)),
+        found_in=run,
+        by=by,
+        note=note,
+        evidence=read_recipe(decided_on).evidence,
+        at=datetime.now(UTC),
+    )
+    number = len(history(store, data_set)) + 1
     data = approval.model_dump_json(indent=1).encode()
     # Two people at once: both decisions are kept, one after the other.
-    while not create_once(_place(store, approval.data_set, f"{number:05d}.json"), data):
+    while not create_once(_place(store, data_set, f"{number:05d}.json"), data):
         number += 1
+    return approval
 
 
 def _place(store: str, data_set: str, file: str = "") -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from operators import jobs
 from operators.config import Cluster
+from operators.data.s3 import access_in_use, use_access
 from operators.errors import WorkerDied, without_text
 
 T = TypeVar("T")
@@ -41,9 +42,15 @@ def map_each(
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # every run would be told of on stderr
     settings = ray.data.DataContext.get_current()
     settings.enable_progress_bars = settings.print_on_execution_start = False
+    access = access_in_use()
+
+    def call(row: dict[str, Any]) -> dict[str, Any]:
+        use_access(access)  # held by the function: Ray Data writes arguments to its logs
+        return _call(row)
+
     rows = [{"work": pickle.dumps((function, item))} for item in items]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        _call, num_cpus=num_cpus, compute=ray.data.TaskPoolStrategy(size=workers)
+        call, num_cpus=num_cpus, compute=ray.data.TaskPoolStrategy(size=workers)
     )
     try:
         for row in done.iter_rows():

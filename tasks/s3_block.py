@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from operators.data.s3 import S3Access, use_access
 from operators.errors import ConfigError
@@ -52,8 +52,8 @@ def _access(name: str) -> S3Access:
     authorities = client.verify_cert_path or client.verify
     return S3Access(
         key=key,
-        secret=secret.get_secret_value(),
-        token=token,
+        secret=secret,
+        token=SecretStr(token) if token else None,
         endpoint_url=client.endpoint_url,
         region=holder.region_name,
         use_ssl=client.use_ssl,

@@ -7,19 +7,20 @@ storage included, and no process that it starts inherits them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 _PROTOCOL = "s3"
 
 
-@dataclass(frozen=True, repr=False)
-class S3Access:
-    """Keys and place of an object store. It may be pickled to a worker, and is never printed."""
+class S3Access(BaseModel):
+    """Keys and place of an object store. It may be pickled to a worker; printed or as JSON it shows no secret."""
 
-    key: str
-    secret: str
-    token: str | None = None
+    model_config = ConfigDict(frozen=True)
+    key: str = Field(repr=False)
+    secret: SecretStr
+    token: SecretStr | None = None
     endpoint_url: str | None = None
     """None: Amazon's, or AWS_ENDPOINT_URL."""
     region: str | None = None
@@ -34,8 +35,8 @@ class S3Access:
         client = {"region_name": self.region, "verify": self.verify}
         options = {
             "key": self.key,
-            "secret": self.secret,
-            "token": self.token,
+            "secret": self.secret.get_secret_value(),
+            "token": self.token and self.token.get_secret_value(),
             "endpoint_url": self.endpoint_url,
             "use_ssl": self.use_ssl,
             "client_kwargs": {k: v for k, v in client.items() if v is not None},

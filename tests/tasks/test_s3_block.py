@@ -91,7 +91,7 @@ def test_minio_credentials_and_a_bucket_that_holds_them(monkeypatch: pytest.Monk
         use_access(None)
         use(monkeypatch, name)
         assert (access := access_in_use())
-        assert (access.key, access.secret) == ("root", SECRET)
+        assert (access.key, access.secret.get_secret_value()) == ("root", SECRET)
 
 
 @pytest.mark.parametrize("name", ["autodp", "aws-credentials/", "slack-webhook/autodp", "aws-credentials"])
