@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from operators import jobs
 from operators.config import Cluster
-from operators.data.s3 import access_in_use, use_access
+from operators.data.s3 import S3Access, access_in_use, use_access
 from operators.errors import WorkerDied, without_text
 
 T = TypeVar("T")
@@ -42,15 +42,9 @@ def map_each(
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # every run would be told of on stderr
     settings = ray.data.DataContext.get_current()
     settings.enable_progress_bars = settings.print_on_execution_start = False
-    access = access_in_use()
-
-    def call(row: dict[str, Any]) -> dict[str, Any]:
-        use_access(access)  # held by the function: Ray Data writes arguments to its logs
-        return _call(row)
-
     rows = [{"work": pickle.dumps((function, item))} for item in items]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        call, num_cpus=num_cpus, compute=ray.data.TaskPoolStrategy(size=workers)
+        _worker(access_in_use()), num_cpus=num_cpus, compute=ray.data.TaskPoolStrategy(size=workers)
     )
     try:
         for row in done.iter_rows():
@@ -63,6 +57,16 @@ def map_each(
             f"a worker of Ray Data died again and again ({type(e).__name__}): see the logs of Ray on its machine; "
             "out of memory is the usual cause, lower scale_out.rows_at_once or scale_out.workers"
         ) from None
+
+
+def _worker(access: S3Access | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What each worker runs. The function holds the keys: Ray Data writes arguments to its logs."""
+
+    def call(row: dict[str, Any]) -> dict[str, Any]:
+        use_access(access)
+        return _call(row)
+
+    return call
 
 
 def _call(row: dict[str, Any]) -> dict[str, Any]:
