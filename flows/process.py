@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.applying import apply_teams, prepared
 from flows.prepare import load_input
 from flows.scale_out import process_in_files
 from operators.config import Cluster, Data, Endpoint, Endpoints, ScaleOut, Settings
@@ -19,14 +20,10 @@ from operators.publishing import read_recipe
 from operators.results import Recipe, RecordsFile, TeamRun
 from operators.teams.base import OperatorReport
 from operators.teams.registry import rebuild
-from tasks.durable import in_store
-from tasks.loading import Loaded
-from tasks.processing import apply_team
 from tasks.progress import say
-from tasks.replaying import leave_out, records_beside, write_output
+from tasks.replaying import records_beside, write_output
 from tasks.runtime import Runtime
 from tasks.s3_block import use_s3_block
-from tasks.scoring import embed, flag_low_quality
 
 
 class ProcessConfig(Settings):
@@ -57,7 +54,7 @@ class ProcessResult(BaseModel):
     rows_out: int
     quarantined: int
     runs: list[TeamRun]
-    """One a team; none with scale_out."""
+    """One a team; with scale_out those only that ran on the whole set."""
 
 
 @flow(name="process-dataset", flow_run_name="process {config.input}")
@@ -88,26 +85,19 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
     )
     data = config.data_format.model_copy(update={"input": config.input})
     if config.scale_out:
-        total = process_in_files(recipe, config.recipe, context, data, config.output, config.scale_out, runtime)
-        _show(total.reports, recipe)
+        result = process_in_files(recipe, config.recipe, context, data, config.output, config.scale_out, runtime)
+        _show(result.reports, recipe)
         return ProcessResult(
             output=config.output,
-            rows_in=total.records,
-            rows_out=total.rows_out,
-            quarantined=total.rows - total.records,
-            runs=[],
+            rows_in=result.records,
+            rows_out=result.rows_out,
+            quarantined=result.rows - result.records,
+            runs=result.runs,
         )
     loaded = load_input(config.input, data, config.store)
     say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
-    source = _prepared(loaded, recipe, context, runtime)
-
-    runs: list[TeamRun] = []
-    for team in recipe.strategy:
-        run = in_store(apply_team, config.store, str(team))(
-            team, recipe.teams[team], runs[-1] if runs else source, context, runtime
-        )
-        say(f"{team}: {run.source.rows} -> {run.dataset.rows} records")
-        runs.append(run)
+    source = prepared(loaded.dataset, recipe, context, runtime)
+    runs = apply_teams([(team, recipe.teams[team]) for team in recipe.strategy], source, context, runtime)
     final = runs[-1].dataset if runs else source
     write_output(final, loaded, config.output, config.store)
     _show([report for run in runs for report in run.reports], recipe)
@@ -124,28 +114,6 @@ def _show(reports: list[OperatorReport], recipe: Recipe) -> None:
     if reports:
         table = [r.model_dump(exclude={"counts"}) for r in reports]
         create_table_artifact(table, key="processing", description=f"{recipe.name}: rows by operator")
-
-
-def _prepared(loaded: Loaded, recipe: Recipe, context: TeamContext, runtime: Runtime) -> DatasetRef:
-    """The loaded records with their quality flags, less those the recipe was judged on: as in the search."""
-    dataset = loaded.dataset
-    if recipe.targeting.enabled:
-        embedder = recipe.targeting_embedder or recipe.embedder
-        sha256 = recipe.targeting_embedder_sha256 or recipe.embedder_sha256
-        vectors = in_store(embed, runtime.store)(dataset, embedder, sha256, runtime)
-        dataset = in_store(flag_low_quality, runtime.store)(
-            dataset,
-            vectors,
-            recipe.targeting,
-            embedder,
-            sha256,
-            recipe.seed,
-            recipe.task,
-            runtime,
-        ).dataset
-    if context.held_out is None:
-        return dataset
-    return in_store(leave_out, runtime.store)(dataset, context.held_out, recipe.left_out, runtime.store)
 
 
 def _endpoints(recipe: Recipe, config: ProcessConfig) -> Endpoints:

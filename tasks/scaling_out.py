@@ -7,15 +7,17 @@ import functools
 from prefect import task
 from pydantic import BaseModel, ConfigDict
 
-from operators import scale_out
+from operators import jobs, scale_out, whole_set
 from operators.config import Data, ScaleOut
 from operators.data.loading import describe
 from operators.data.schemas import SourceSchema
 from operators.data.shards import Shard, file_names, find_shards
+from operators.data.store import DatasetRef
 from operators.errors import DataError
 from operators.ray_data import map_each
 from operators.scale_out import ShardJob, ShardRun
-from tasks.durable import may_pass, silenced
+from operators.whole_set import Gathered, StoredShard
+from tasks.durable import durable, may_pass, silenced
 from tasks.progress import shown
 from tasks.runtime import Runtime
 
@@ -28,7 +30,7 @@ class Sharded(BaseModel):
     source: SourceSchema
 
 
-@task(name="find-shards")
+@task(name="find-shards", task_run_name="find the files of {data.input}")
 @silenced
 def look_up(data: Data, output: str) -> Sharded:
     """Finds the files of a set, and refuses an output directory that holds others: whoever reads the output would
@@ -39,6 +41,34 @@ def look_up(data: Data, output: str) -> Sharded:
         raise DataError(f"{output}: {min(left_over)} is no file of the input; choose an empty place, or remove it")
     source = describe([s.uri for s in shards], format=data.format, columns=data.columns)
     return Sharded(shards=shards, source=source)
+
+
+@durable(
+    "gather-files",
+    content=lambda shards, runtime: [[s.dataset.sha256, s.own_ids.sha256, s.source] for s in shards],  # noqa: ARG005
+)
+def gather_files(shards: list[StoredShard], runtime: Runtime) -> Gathered:
+    """All files' records as one set, in the store."""
+    with shown() as progress:
+        return jobs.run(whole_set.gather, shards, runtime.store, cluster=runtime.cluster, progress=progress)
+
+
+@task(name="write-files", task_run_name="write files")
+@silenced
+def write_files(
+    dataset: DatasetRef, gathered: Gathered, outputs: list[tuple[str, SourceSchema]], runtime: Runtime
+) -> None:
+    """Writes a processed set to the files it came from."""
+    with shown() as progress:
+        jobs.run(
+            whole_set.write_back,
+            dataset,
+            gathered.ids,
+            outputs,
+            runtime.store,
+            cluster=runtime.cluster,
+            progress=progress,
+        )
 
 
 @task(name="process-shards", retries=2, retry_delay_seconds=[2, 20], retry_condition_fn=may_pass)

@@ -38,7 +38,7 @@ def write(records: Sequence[Record], uri: str, source: SourceSchema) -> None:
         return
     with atomic_file(uri) as path:
         if kind == "parquet":
-            _write_parquet(records, path, uri, source)
+            _write_parquet(records, path, uri, source, _schema(records, source))
             return
         with _text_file(path, source.container) as stream:
             if kind == "jsonl":
@@ -47,6 +47,15 @@ def write(records: Sequence[Record], uri: str, source: SourceSchema) -> None:
                 _write_json(records, stream, source)
             else:
                 _write_csv(records, stream, source)
+
+
+def write_parts(parts: Sequence[tuple[Sequence[Record], str, SourceSchema]]) -> None:
+    """Writes Parquet files that are one set: (records, place, schema) of each. As `write`, and a column that some
+    records gained is in every file."""
+    every = [record for records, _, _ in parts for record in records]
+    for records, uri, source in parts:
+        with atomic_file(uri) as path:
+            _write_parquet(records, path, uri, source, _schema(every, source))
 
 
 @contextmanager
@@ -159,10 +168,11 @@ def _tables(records: Sequence[Record], uri: str, source: SourceSchema, schema: p
         yield to_table(list(_rows(records[start : start + BATCH], source)), schema, uri)
 
 
-def _write_parquet(records: Sequence[Record], path: Path, uri: str, source: SourceSchema) -> None:
+def _write_parquet(
+    records: Sequence[Record], path: Path, uri: str, source: SourceSchema, schema: pa.Schema
+) -> None:
     import pyarrow.parquet as pq
 
-    schema = _schema(records, source)
     with pq.ParquetWriter(path, schema) as writer:
         for table in _tables(records, uri, source, schema):
             writer.write_table(table)
