@@ -270,7 +270,8 @@ DEFAULT_CHAINS: dict[Team, tuple[Step, ...]] = {
     ),
     Team.GENERATION: (Step(name="fill_question"), Step(name="fill_answer"), Step(name="new_pairs")),
     Team.OPTIMIZATION: (Step(name="rewrite_question"), Step(name="rewrite_answer")),
-    Team.SELECTION: (Step(name="nearest_to_development"),),
+    # The only one that beats random selection clearly both before and after Cleaning (benchmarks.selection).
+    Team.SELECTION: (Step(name="gradient_influence"),),
 }
 
 
