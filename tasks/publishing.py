@@ -71,7 +71,7 @@ def publish(
         output.uri("report.html") if "://" in output.root else f"file://{output.uri('report.html')}",
         link_text=f"Report of {config.name}: {output.uri('report.html')}",
         key=artifact_key(config.name, "report"),
-        description=f"Where the report of {config.name} is; it opens where that place can be reached",
+        description=f"Report of {config.name}",
     )
     send(
         SEARCH_FINISHED,

@@ -250,3 +250,14 @@ def test_labels_are_asked_of_a_private_judge() -> None:
     with pytest.raises(ConfigError, match=r"endpoints\.judge would send records"):
         config(targeting={"labels": 50}, endpoints={"judge": EXTERNAL})
     assert config(targeting={"enabled": False, "labels": 50}).endpoints.judge is None
+
+
+def test_the_form_explains_every_value() -> None:
+    """Prefect's UI shows titles and descriptions of fields; it takes <...> for HTML and shows none of it."""
+    schema = SearchConfig.model_json_schema()
+    for name, model in {"SearchConfig": schema, **schema["$defs"]}.items():
+        for key, field in model.get("properties", {}).items():
+            described = field.get("description", "")
+            assert described or "$ref" in str(field), f"{name}.{key}"
+            assert "<" not in described, f"{name}.{key}"
+            assert field.get("title", model["title"])[0].isupper(), f"{name}.{key}"
