@@ -11,9 +11,8 @@ from operators import jobs, scale_out, whole_set
 from operators.config import Data, ScaleOut
 from operators.data.loading import describe
 from operators.data.schemas import SourceSchema
-from operators.data.shards import Shard, file_names, find_shards
+from operators.data.shards import Shard, check_output, find_shards
 from operators.data.store import DatasetRef
-from operators.errors import DataError
 from operators.ray_data import map_each
 from operators.scale_out import ShardJob, ShardRun
 from operators.whole_set import Gathered, StoredShard
@@ -33,12 +32,9 @@ class Sharded(BaseModel):
 @task(name="find-shards", task_run_name="find the files of {data.input}")
 @silenced
 def look_up(data: Data, output: str) -> Sharded:
-    """Finds the files of a set, and refuses an output directory that holds others: whoever reads the output would
-    take them for part of it."""
+    """Finds the files of a set, and checks the place for its output."""
     shards = find_shards(data.input)
-    left_over = set(file_names(output)) - {shard.name for shard in shards}
-    if left_over:
-        raise DataError(f"{output}: {min(left_over)} is no file of the input; choose an empty place, or remove it")
+    check_output(output, data.input, shards)
     source = describe([s.uri for s in shards], format=data.format, columns=data.columns)
     return Sharded(shards=shards, source=source)
 

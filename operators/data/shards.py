@@ -53,6 +53,17 @@ def find_shards(uri: str) -> list[Shard]:
     return shards
 
 
+def check_output(output: str, uri: str, shards: Sequence[Shard]) -> None:
+    """Raises DataError where the processed set must not go: into its own input, or among other files, which who
+    reads it would take for part of it."""
+    (_, inside), (_, path) = filesystem(output.rstrip("/")), filesystem(uri.rstrip("/"))
+    if f"{inside}/".startswith(f"{path}/"):
+        raise DataError(f"{output}: lies in the input; choose another place")
+    left_over = set(file_names(output)) - {shard.name for shard in shards}
+    if left_over:
+        raise DataError(f"{output}: {min(left_over)} is no file of the input; choose an empty place, or remove it")
+
+
 def file_names(uri: str) -> list[str]:
     """Names of all files below a directory or prefix, relative to it and sorted; none where it does not exist.
     Names that begin with "_" or ".", or lie below such ones, are passed over."""

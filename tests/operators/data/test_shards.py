@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from operators.data.shards import find_shards
+from operators.data.shards import check_output, find_shards
 from operators.errors import DataError
 
 
@@ -48,3 +48,19 @@ def test_a_broken_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"a\.parquet: cannot be read") as caught:
         find_shards(str(tmp_path))
     assert "secret" not in str(caught.value)
+
+
+def test_the_output_goes_neither_into_the_input_nor_among_other_files(tmp_path):
+    write(tmp_path / "set" / "a.parquet", question=["q"])
+    place = str(tmp_path / "set")
+    shards = find_shards(place)
+    for output in (place, f"{place}/", f"{place}/clean"):
+        with pytest.raises(DataError, match=r"lies in the input"):
+            check_output(output, place, shards)
+    check_output(f"{place}-clean", place, shards)
+    write(tmp_path / "set-clean" / "a.parquet", question=["q"])
+    write(tmp_path / "set-clean" / "_marks" / "b.parquet", question=["q"])
+    check_output(f"{place}-clean", place, shards)
+    write(tmp_path / "set-clean" / "b.parquet", question=["q"])
+    with pytest.raises(DataError, match=r"b\.parquet is no file of the input"):
+        check_output(f"{place}-clean", place, shards)
