@@ -16,8 +16,6 @@ from operators.teams.selection.model import ModelParams, readable, reporting
 if TYPE_CHECKING:
     import numpy as np
 
-    from operators.training.tokens import Example
-
 
 class GradientInfluenceParams(ModelParams):
     """The warm-up, and how gradients are compared."""
@@ -52,14 +50,18 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
     """
 
     name = "gradient_influence"
+    version = 2
     params_type = GradientInfluenceParams
     needs_model = True
 
     def scores(self, records: list[Record], context: Context) -> np.ndarray:
         """Mean or largest cosine with a development question's gradient in [-1, 1], NaN without an answer."""
         import numpy as np
+        import torch
 
+        from operators.training import frozen
         from operators.training.gradients import adam_update, projected_gradients
+        from operators.training.lora import load_model, train, with_adapter
         from operators.training.tokens import load_tokenizer
 
         tokenizer = load_tokenizer(context.target_model)
@@ -69,18 +71,25 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
         if not found.places or not aims.places:
             return result
         chosen = self._warmup([records[i] for i in found.places], context.seed)
-        model, optimizer = self._warmed_up([found.examples[i] for i in chosen], tokenizer, context)
+        recipe = self._recipe(context)
+        torch.manual_seed(context.seed)
+        model = with_adapter(load_model(recipe), recipe)
         common: dict[str, Any] = {"dimensions": self.params.dimensions, "seed": context.seed}
-        targets = projected_gradients(model, aims.examples, tokenizer.pad_token_id, **common)
-        if self.params.update == "adam":
-            common["transform"] = adam_update(model, optimizer)
-        updates = projected_gradients(
-            model,
-            found.examples,
-            tokenizer.pad_token_id,
-            progress=reporting(context, "gradients"),
-            **common,
-        )
+        # The warm-up, the gradients and the next strategy's selection all pass the records through most blocks as
+        # they are.
+        with frozen.reused(model, recipe):
+            warm_up = [found.examples[i] for i in chosen]
+            optimizer = train(model, warm_up, tokenizer, recipe, context.progress).optimizer
+            targets = projected_gradients(model, aims.examples, tokenizer.pad_token_id, **common)
+            if self.params.update == "adam":
+                common["transform"] = adam_update(model, optimizer)
+            updates = projected_gradients(
+                model,
+                found.examples,
+                tokenizer.pad_token_id,
+                progress=reporting(context, "gradients"),
+                **common,
+            )
         cosine = updates @ targets.T
         result[found.places] = cosine.mean(axis=1) if self.params.toward == "mean" else cosine.max(axis=1)
         return result
@@ -91,13 +100,9 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
         share = max(1, round(self.params.warmup_share * len(records)))
         return sorted(sorted(range(len(records)), key=draws.__getitem__)[:share])
 
-    def _warmed_up(self, examples: list[Example], tokenizer: Any, context: Context) -> tuple[Any, Any]:
-        """The model with its warmed-up adapter, and the optimizer."""
-        import torch
-
-        from operators.training.lora import load_model, train, with_adapter
-
-        recipe = Training(
+    def _recipe(self, context: Context) -> Training:
+        """Of the warm-up."""
+        return Training(
             model=context.target_model,
             lora=LoRA(rank=self.params.rank, alpha=2 * self.params.rank, last_layers=self.params.last_layers),
             steps=self.params.warmup_steps,
@@ -105,6 +110,3 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
             max_length=self.params.max_length,
             seed=context.seed,
         )
-        torch.manual_seed(context.seed)
-        model = with_adapter(load_model(recipe), recipe)
-        return model, train(model, examples, tokenizer, recipe, context.progress).optimizer
