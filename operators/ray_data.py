@@ -37,7 +37,7 @@ def map_each(
     if not items:
         return
     jobs.connect(cluster)
-    import ray
+    import ray.data  # sets up its log when it is first imported
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # every run would be told of on stderr
     settings = ray.data.DataContext.get_current()

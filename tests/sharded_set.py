@@ -9,7 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.config import Step
+from operators.config import Step, Targeting
+from operators.data.records import Message, Record
+from operators.digest import sha256_bytes
+from operators.models import MINILM, SMOLLM2, model_digest
+from operators.publishing import recipe_yaml
+from operators.results import Recipe, RecordsFile
+from operators.strategist.space import Team
+from operators.teams.base import OperatorSpec
 from operators.teams.registry import build
 
 DIRT = [
@@ -74,3 +81,26 @@ def write_files(folder: Path, rows: list[dict[str, Any]], files: int) -> Path:
 def read_files(folder: Path) -> list[dict[str, Any]]:
     """The rows of all files, in the order of the files' names."""
     return [row for file in sorted(folder.glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+
+
+def write_recipe(folder: Path, asked: dict[str, Any], teams: dict[Team, list[OperatorSpec]]) -> Path:
+    """A recipe of these teams without targeting, which was judged on the question of the row `asked`."""
+    held_out = Record("e", (Message("user", asked["question"]), Message("assistant", asked["answer"])))
+    evaluation = (held_out.to_json() + "\n").encode()
+    (folder / "evaluation.jsonl").write_bytes(evaluation)
+    recipe = Recipe(
+        name="files",
+        strategy=tuple(teams),
+        teams=teams,
+        seed=0,
+        target_model=SMOLLM2,
+        target_model_sha256=model_digest(SMOLLM2),
+        embedder=MINILM,
+        embedder_sha256=model_digest(MINILM),
+        targeting=Targeting(enabled=False),
+        evaluation=RecordsFile(file="evaluation.jsonl", sha256=sha256_bytes(evaluation)),
+        left_out="question",
+    )
+    path = folder / "recipe.yaml"
+    path.write_text(recipe_yaml(recipe), encoding="utf-8")
+    return path

@@ -1,0 +1,54 @@
+"""A recipe whose operators look at the whole set, on many files: gathered in between, or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from sharded_set import ALONE, dirty_rows, read_files, write_files, write_recipe, write_whole
+
+from operators.errors import ConfigError, DataError
+from operators.strategist.space import Team
+from operators.teams.registry import build
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("stack")]
+
+ROWS = [*dirty_rows(200), *dirty_rows(60)]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    together = [build(name).spec for name in ("strip_markup", "near_duplicates", "truncated_answers")]
+    teams = {Team.CLEANING: [*ALONE[:4], *together], Team.SELECTION: [build("random_selection").spec]}
+    return write_recipe(tmp_path, ROWS[4], teams)
+
+
+def process(recipe: Path, **values: Any) -> Any:
+    from flows.process import ProcessConfig, process_dataset
+
+    values = {"recipe": str(recipe), "store": str(recipe.parent / "store"), **values}
+    return process_dataset(ProcessConfig.model_validate({"cluster": {"num_cpus": 2}, **values}))
+
+
+def test_what_looks_at_the_whole_set_gives_what_it_gives_of_one_file(tmp_path: Path, recipe: Path) -> None:
+    source = write_files(tmp_path / "in", ROWS, 4)
+    whole = write_whole(tmp_path / "whole.parquet", ROWS)
+    one = process(recipe, input=str(whole), output=str(tmp_path / "expected.parquet"))
+    many = process(recipe, input=str(source), output=str(tmp_path / "out"), scale_out={"rows_at_once": 13})
+    assert read_files(tmp_path / "out") == pq.read_table(tmp_path / "expected.parquet").to_pylist()
+    assert (many.rows_in, many.rows_out, many.quarantined) == (one.rows_in, one.rows_out, one.quarantined)
+    assert [run.team for run in many.runs] == [Team.CLEANING, Team.SELECTION]
+    assert 20 < many.rows_out < 150
+
+
+def test_what_cannot_be_done_is_refused_before_anything_is_written(tmp_path: Path, recipe: Path) -> None:
+    source = write_files(tmp_path / "in", ROWS, 4)
+    values = {"input": str(source), "output": str(tmp_path / "out")}
+    with pytest.raises(ConfigError, match=r"operator strip_markup .* whole set, and 260 rows are more than"):
+        process(recipe, **values, scale_out={"whole_set_rows": 259})
+    with pytest.raises(DataError, match="lies in the input"):
+        process(recipe, **{**values, "output": str(source / "clean")}, scale_out={})
+    assert not (tmp_path / "out").exists()
+    assert len(list(source.iterdir())) == 4
