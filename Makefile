@@ -20,7 +20,7 @@ help:
 	@echo "make lock   resolve requirements/*.in again"
 
 demo: setup setup-vllm
-	@test -f .autodp/example/train.jsonl || $(BIN)/autodp example .autodp/example --rows 800
+	@test -f .autodp/example/train.jsonl || $(BIN)/autodp example .autodp/example --rows 1000
 	$(BIN)/autodp search examples/demo.yaml
 
 test: setup-dev setup-vllm check
