@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import browser_page
+from object_store import free_ports
 from tiny import run_search, search_json, write_set
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -25,14 +29,47 @@ def page() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def ui(page: Any, stack: str, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: ARG001 - skips first
-    """Address of the UI of a server that has seen a search of two rounds."""
+def ui(page: Any, local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
+    """Address of the UI of a server that has seen a search of two rounds. `page` skips first."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
     folder = tmp_path_factory.mktemp("ui")
     write_set(folder)
     changes = {"strategist": {"kind": "exhaustive"}, "budget": {"rounds": 2, "trials_per_round": 3, "trials": 6}}
-    run_search(folder, name="seen", **changes)
-    assert len(search_json(folder, "seen")["trials"]) == 6
-    return stack.removesuffix("/api")
+    with server(folder) as address, temporary_settings({PREFECT_API_URL: f"{address}/api", PREFECT_HOME: folder}):
+        run_search(folder, name="seen", **changes)
+        assert len(search_json(folder, "seen")["trials"]) == 6
+        yield address
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """`prefect server start`: the server of `prefect_server` is an ephemeral one, which has no UI."""
+    import httpx
+
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            # The UI asks the API that this variable names, whatever the port is.
+            env={**os.environ, "PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{address}/api"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline = time.monotonic() + 300
+            while True:
+                assert process.poll() is None, "the server ended"
+                assert time.monotonic() < deadline, "the server does not answer"
+                with contextlib.suppress(httpx.HTTPError):
+                    if httpx.get(f"{address}/api/health", timeout=5).is_success:
+                        break
+                time.sleep(0.5)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
 
 
 def ask(ui: str, path: str, **body: Any) -> list[dict[str, Any]]:
@@ -158,7 +195,7 @@ def test_the_form_of_a_deployment(page: Any, ui: str) -> None:
     for title, explained in (
         ("Input", "local path or s3:// URL"),
         ("Output", "Results go to the folder name below it: path or s3:// URL"),
-        ("LoRA", "Low-rank adapters"),
+        ("Batch size", "Conversations a step"),
         ("Rounds", "Rounds of proposing, processing, fine-tuning and judging"),
         ("Num GPUs", "GPUs of one fine-tune"),
         ("Base URL", "None: https://api.anthropic.com"),
