@@ -9,11 +9,12 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export AUTODP_CACHE ?= $(CURDIR)/.autodp/cache
 export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
 
-.PHONY: demo test unit check docs setup setup-dev setup-vllm lock clean help
+.PHONY: demo test test-load unit check docs setup setup-dev setup-vllm lock clean help
 
 help:
 	@echo "make demo   set up and run the built-in example (ten minutes on two cores)"
 	@echo "make test   set up and run all tests"
+	@echo "make test-load  20 uploads at once and a killed worker; nothing else may run"
 	@echo "make unit   the fast tests only"
 	@echo "make check  ruff and mypy"
 	@echo "make docs   write docs/operators.md from the classes"
@@ -25,6 +26,9 @@ demo: setup setup-vllm
 
 test: setup-dev setup-vllm check
 	$(BIN)/pytest
+
+test-load: setup-dev
+	$(BIN)/pytest -m load
 
 unit: setup-dev
 	$(BIN)/pytest -m "not e2e"
