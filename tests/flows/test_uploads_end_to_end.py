@@ -22,7 +22,7 @@ from site_of_services import ROOT, TOKEN, Site, site
 from tiny import rows, settings
 from upload_recipes import STUCK, as_lines, publish_recipe, records
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.load, pytest.mark.timeout(1500)]
 
 BURST = 20
 CHAINS: dict[str, Any] = {
@@ -160,7 +160,6 @@ def test_the_receiver_refuses_what_is_not_for_it(here: Site) -> None:
     assert httpx.post(here.receiver, json=body, headers=known).json() == {"objects": 1, "events": 0}
 
 
-@pytest.mark.load
 def test_twenty_uploads_at_once_and_a_worker_that_dies(here: Site) -> None:
     before = len(settled(here))
     for i in range(BURST):
