@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -199,6 +200,9 @@ def approved(here: Site) -> dict[str, Any]:
     assert waiting["state"]["name"] == "Searching"
     assert not here.fs.exists(f"{BUCKET}/processed/new/a.jsonl")
     run = asked[0]
+    # Nobody answers within a second. Prefect's worker ends with an error where a run is resumed before the process
+    # that suspended it has left ("already holding one of this CapacityLimiter's tokens").
+    time.sleep(15)
     with client(here) as api:
         form = state_of(here, run["id"])["state_details"]["run_input_keyset"]
         description = api.get(f"/flow_runs/{run['id']}/input/{form['description']}").json()
