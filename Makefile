@@ -14,7 +14,7 @@ export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
 help:
 	@echo "make demo   set up and run the built-in example (ten minutes on two cores)"
 	@echo "make test   set up and run all tests but the load test"
-	@echo "make test-load  uploads end to end, 20 at once, a killed worker; nothing else may run"
+	@echo "make test-load   uploads end to end, 20 at once, a killed worker; nothing else may run"
 	@echo "make unit   the fast tests only"
 	@echo "make check  ruff and mypy"
 	@echo "make docs   write docs/operators.md from the classes"

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from object_store import seaweedfs
 
 HERE = Path(__file__).resolve().parent
 
@@ -67,3 +69,16 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def stack(prefect_server: str, local_ray: None) -> str:  # noqa: ARG001
     """Everything a search needs: Prefect and Ray. URL of the Prefect API."""
     return prefect_server
+
+
+@pytest.fixture(scope="module")
+def fs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real object store of a module's own, by the AWS_* variables."""
+    import s3fs
+
+    with seaweedfs(tmp_path_factory.mktemp("s3")) as access, pytest.MonkeyPatch.context() as patch:
+        for name, value in access.items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield s3fs.S3FileSystem()
+    s3fs.S3FileSystem.clear_instance_cache()

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from command_line import autodp_process
-from object_store import BUCKET, seaweedfs
+from object_store import BUCKET
 from sharded_set import ALONE, dirty_rows, write_files, write_recipe, write_whole
 
 from operators.strategist.space import Team
@@ -24,19 +24,6 @@ pytestmark = pytest.mark.e2e
 
 ROWS = dirty_rows(600)
 FILES = 12
-
-
-@pytest.fixture(scope="module")
-def fs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The object store, by the AWS_* variables."""
-    import s3fs
-
-    with seaweedfs(tmp_path_factory.mktemp("s3")) as access, pytest.MonkeyPatch.context() as patch:
-        for name, value in access.items():
-            patch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield s3fs.S3FileSystem()
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture(scope="module")

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from object_store import BUCKET, seaweedfs
+from object_store import BUCKET
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("prefect_server")]
 
 STORE = f"s3://{BUCKET}/durable"
-
-
-@pytest.fixture(scope="module")
-def fs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The object store, by the AWS_* variables."""
-    import s3fs
-
-    with seaweedfs(tmp_path_factory.mktemp("s3")) as access, pytest.MonkeyPatch.context() as patch:
-        for name, value in access.items():
-            patch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield s3fs.S3FileSystem()
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_a_result_is_computed_once(fs: Any) -> None:
