@@ -171,7 +171,7 @@ class Endpoint(Settings):
     api_key_env: str = Field("ANTHROPIC_API_KEY", description="Environment variable with the key")
     managed: bool = Field(False, description="Start and stop vLLM for this model here")
     concurrency: int = Field(
-        64, ge=1, description="Requests under way at a time: a server answers them in batches"
+        128, ge=1, description="Requests under way at a time: a server answers them in batches"
     )
     timeout: float = Field(600, gt=0, description="Seconds a request may take; in a large batch each one is slow")
     retries: int = Field(4, ge=0, description="Of a request that failed for a reason that may pass")
