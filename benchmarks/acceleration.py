@@ -109,6 +109,7 @@ def configuration(variant: Variant, folder: Path, rows: int, trials: int, epochs
                 "learning_rate": 1e-3,
                 "max_length": 192,
                 "num_cpus": 2 if variant.at_once == 1 else 1,
+                "reuse_frozen": variant.reuse,
             },
             "endpoints": {"rewriter": {"managed": True, "timeout": 600}},
             "strategist": {"kind": "exhaustive"},
