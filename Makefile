@@ -25,6 +25,7 @@ demo: setup setup-vllm
 	$(BIN)/autodp search examples/demo.yaml
 
 test: setup-dev setup-vllm check
+	@mkdir -p $(PREFECT_HOME)
 	$(BIN)/pytest
 
 test-load: setup-dev
