@@ -1,4 +1,4 @@
-"""How far real sets drift from each other: `python -m benchmarks.drift [--data FOLDER] [--json]`.
+"""How far real sets drift from each other: `python -m benchmarks.drift [--data FOLDER] [--json] [--keep]`.
 
 For each set a reference from half of its records, and the distance of 512, 128 and 32 records of the other half
 (which should be about 0), and of every other set (which should not). `operators.drift.MAX_DRIFT` lies between.
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.results import write_result
 from operators.drift import MAX_DRIFT, drift, make_reference
 from operators.embedding import embed
 from operators.example import build_example
@@ -28,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/drift.json")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         paths = {path.stem: path for path in sorted(arguments.data.glob("*.jsonl"))}
@@ -44,6 +46,8 @@ def main() -> None:
             f"{name:<20} itself (worst of {DRAWS} draws): " + ", ".join(f"{n}: {d:.4f}" for n, d in same.items())
         )
         print(" " * 20, "others: " + ", ".join(f"{n} {d:.3f}" for n, d in others.items()))
+    if arguments.keep:
+        print(f"kept in {write_result('drift', figures)}")
     if arguments.json:
         print(json.dumps(figures))
 
