@@ -4,13 +4,16 @@ Runs all 65 strategies on the sample of a search and fine-tunes each with severa
 scored to benchmarks/landscapes/NAME.json. Meant for examples/demo.yaml and benchmarks/landscapes/*.yaml. Every
 step is stored by its content, so a killed run goes on where it was. `--teams` stops after the teams (the only
 part that needs the rewriter), `--train` goes on to the trainings, `--table` writes what is there so far.
-`--cache-model` tunes another target model, in a second instead of a minute.
+`--cache-model` tunes another target model, in a second instead of a minute. `--race` pauses every training where
+racing would look at it, and keeps what it would see.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+import math
 import multiprocessing
 import os
 import time
@@ -18,6 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -41,6 +45,7 @@ from operators.sampling import sample
 from operators.strategist.space import Strategy, Team, all_strategies, label
 from operators.teams.registry import build, operators
 from operators.training.lora import FineTune, fine_tune
+from tasks.training import training_content
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -73,6 +78,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--without", type=Team, help="leave strategies with this team for later")
     parser.add_argument("--cache-model", action="store_true", help="tune a cache (benchmarks.cache_model)")
+    parser.add_argument("--race", action="store_true", help="also measure after a third of the steps")
     parser.add_argument("--teams", action="store_true", help="only apply the teams")
     parser.add_argument("--train", action="store_true", help="only train: the teams are done")
     parser.add_argument("--table", action="store_true", help="only write the table")
@@ -80,7 +86,7 @@ def main() -> None:
     config = load_config(arguments.config, arguments.set)
     name = arguments.name or config.name
     every = not (arguments.teams or arguments.train or arguments.table)
-    recording = Recording(config, name, cache_model=arguments.cache_model)
+    recording = Recording(config, name, cache_model=arguments.cache_model, race=arguments.race)
     if every or arguments.teams:
         recording.apply_teams(arguments.without)
     if every or arguments.train:
@@ -92,9 +98,10 @@ def main() -> None:
 class Recording:
     """One landscape on its way. All it knows lies in the store below `landscape/`."""
 
-    def __init__(self, config: SearchConfig, name: str, *, cache_model: bool = False) -> None:
+    def __init__(self, config: SearchConfig, name: str, *, cache_model: bool = False, race: bool = False) -> None:
         self.config = config
         self.cache_model = cache_model
+        self.check = math.ceil(config.training.racing.check * config.training.steps) if race else None
         self.name = name
         self.store = Store(config.store)
         self.chains = {t: [build(s.name, s.params, team=t).spec for s in config.teams[t]] for t in Team}
@@ -146,7 +153,7 @@ class Recording:
         jobs = [(self.prepared.sample, seed) for seed in range(same_data)]
         jobs += [(ref, seed) for seed in seeds for ref in distinct.values() if (ref, seed) not in jobs]
         say(f"{len(jobs)} fine-tunes of {len(distinct)} distinct training sets")
-        job = tune_cache if self.cache_model else tune
+        job = tune_cache if self.cache_model else functools.partial(tune, until=self.check)
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
             futures = {
@@ -159,11 +166,11 @@ class Recording:
                     f"{number}/{len(jobs)} {ref.training_sha256[:12]} seed {seed}: {future.result().seconds:.0f} s"
                 )
 
-    def tuning_key(self, data: DatasetRef, seed: int) -> str:
-        """Where a tuning is stored."""
+    def tuning(self, data: DatasetRef, seed: int, until: int | None = None) -> Measured | None:
+        """A stored tuning, or what it was after `until` steps."""
         recipe = self.config.training.model_copy(update={"seed": seed})
-        content = _tuning_content(recipe, self.model_sha256, data, self.prepared.judge)
-        return digest(*(["cache", *content] if self.cache_model else content))
+        content = _tuning_content(recipe, self.model_sha256, data, self.prepared.judge, until)
+        return known(self.config, digest(*(["cache", *content] if self.cache_model else content)), Measured)
 
     def write(self) -> None:
         """Writes the table of what is there: strategies without a single fine-tune are left out."""
@@ -174,11 +181,16 @@ class Recording:
             nll = {
                 seed: [round(v, 4) for v in found.question_nll]
                 for seed in range(16)
-                if (found := known(self.config, self.tuning_key(ref, seed), Measured))
+                if (found := self.tuning(ref, seed))
+            }
+            early = {
+                seed: round(fmean(found.question_nll), 4)
+                for seed in nll
+                if self.check and (found := self.tuning(ref, seed, self.check))
             }
             if nll:
                 tuning_of[">".join(strategy)] = key
-                tunings[key] = Tuning(rows=ref.rows, nll=nll)
+                tunings[key] = Tuning(rows=ref.rows, nll=nll, early=early)
         about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "commit": commit()}
         counts = self.prepared
         landscape = Landscape(
@@ -188,6 +200,7 @@ class Recording:
             data=DataCounts(rows=counts.rows, quarantined=0, flagged=counts.flagged, sampled=counts.sample.rows),
             questions=counts.judge.rows,
             steps=self.config.training.steps,
+            early_steps=self.check or 0,
             tie_margin=self.config.judging.tie_margin,
             tuning_of=tuning_of,
             tunings=tunings,
@@ -217,7 +230,15 @@ class Recording:
             if config.targeting.enabled:
                 vectors = remote.embed_dataset(dataset, MINILM, config.store, progress=quiet)
                 dataset = remote.flag_dataset(
-                    dataset, vectors, config.targeting, MINILM, config.seed, config.store, progress=quiet
+                    dataset,
+                    vectors,
+                    config.targeting,
+                    MINILM,
+                    config.seed,
+                    config.data.task,
+                    None,
+                    config.store,
+                    progress=quiet,
                 )
             data = config.data
             splits = split(
@@ -259,15 +280,28 @@ class Recording:
         return load(uri, format=self.config.data.format, columns=self.config.data.columns).records
 
 
-def tune(config: SearchConfig, model_sha256: str, data: DatasetRef, questions: DatasetRef, seed: int) -> FineTune:
-    """One fine-tune in a worker process."""
+def tune(
+    config: SearchConfig,
+    model_sha256: str,
+    data: DatasetRef,
+    questions: DatasetRef,
+    seed: int,
+    *,
+    until: int | None = None,
+) -> FineTune:
+    """One fine-tune in a worker process, with a look at it after `until` steps."""
     recipe = config.training.model_copy(update={"seed": seed})
     store = Store(config.store)
 
-    def compute() -> FineTune:
-        return fine_tune(store.get_records(data), store.get_records(questions), recipe, store)
+    def compute(until: int | None, begun: FineTune | None = None) -> FineTune:
+        records, asked = store.get_records(data), store.get_records(questions)
+        return fine_tune(records, asked, recipe, store, until=until, begun=begun)
 
-    return kept(config, _tuning_content(recipe, model_sha256, data, questions), FineTune, compute)
+    def part(until: int | None, begun: FineTune | None = None) -> FineTune:
+        content = _tuning_content(recipe, model_sha256, data, questions, until)
+        return kept(config, content, FineTune, lambda: compute(until, begun))
+
+    return part(None, part(until)) if until else part(None)
 
 
 def tune_cache(
@@ -334,9 +368,11 @@ def _place(config: SearchConfig, key: str) -> Path:
     return Path(config.store) / "landscape" / f"{key}.json"
 
 
-def _tuning_content(recipe: Training, model_sha256: str, data: DatasetRef, questions: DatasetRef) -> list[object]:
-    plain = recipe.model_dump(mode="json", exclude={"num_cpus", "num_gpus", "model"})
-    return ["tuning", data.training_sha256, questions.sha256, plain, model_sha256]
+def _tuning_content(
+    recipe: Training, model_sha256: str, data: DatasetRef, questions: DatasetRef, until: int | None = None
+) -> list[object]:
+    trained = [data.training_sha256, questions.sha256, training_content(recipe, model_sha256)]
+    return ["tuning", *trained, *([until] if until else [])]
 
 
 def _one_thread() -> None:

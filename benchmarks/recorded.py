@@ -14,7 +14,7 @@ from operators.judging.statistics import compare, noise_floor
 from operators.results import Comparison, DataCounts
 from operators.strategist.space import NO_PROCESSING, Strategy, all_strategies, strategy
 
-KEYS = ("name", "about", "task", "data", "questions", "steps", "tie_margin")
+KEYS = ("name", "about", "task", "data", "questions", "steps", "early_steps", "tie_margin")
 LANDSCAPES = Path(__file__).parent / "landscapes"
 
 
@@ -25,6 +25,8 @@ class Tuning(BaseModel):
     model_config = ConfigDict(frozen=True)
     rows: int
     nll: dict[int, list[float]]
+    early: dict[int, float] = {}
+    """By seed the mean over the questions after the landscape's `early_steps`."""
 
 
 class Landscape(BaseModel):
@@ -38,6 +40,8 @@ class Landscape(BaseModel):
     data: DataCounts
     questions: int
     steps: int
+    early_steps: int = 0
+    """When racing would look at a training; 0 where that was not recorded."""
     tie_margin: float
     tuning_of: dict[str, str]
     """Strategy, its teams joined by ">" ("" is no processing), to the key of its tuning."""

@@ -23,7 +23,10 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """The commit measured; "+" behind it where tracked files differ from it."""
+    """The commit measured; "+" behind it where tracked files differ from it. $AUTODP_COMMIT names it where the
+    code was copied to a machine without its history."""
+    if given := os.environ.get("AUTODP_COMMIT"):
+        return given
 
     def git(*args: str) -> str:
         return subprocess.run(["git", *args], capture_output=True, text=True, check=True).stdout.strip()

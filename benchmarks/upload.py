@@ -1,4 +1,4 @@
-"""From an object's upload to its result: `python -m benchmarks.upload [--json] [--rows N] [--burst N]`.
+"""From an object's upload to its result: `python -m benchmarks.upload [--rows N] [--burst N] [--json] [--keep]`.
 
 Everything is real and on this machine: SeaweedFS tells the receiver, the receiver Prefect's server, an automation
 starts a run, a process worker runs it with Ray. The recipe is the default cleaning chain with quality flags, and
@@ -24,6 +24,7 @@ from object_store import BUCKET
 from site_of_services import Site, site
 from upload_recipes import publish_recipe
 
+from benchmarks.results import write_result
 from operators.config import DEFAULT_CHAINS, Targeting
 from operators.embedding import embed
 from operators.example import build_example
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--burst", type=int, default=20, help="uploads at once, of 50 records each")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/upload.json")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -68,6 +70,8 @@ def main() -> None:
         print(
             f"{what.replace('_', ' '):<16} {value:>8.1f}" if isinstance(value, float) else f"{what:<16} {value:>8}"
         )
+    if arguments.keep:
+        print(f"kept in {write_result('upload', figures)}")
     if arguments.json:
         print(json.dumps(figures))
 

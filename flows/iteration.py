@@ -9,6 +9,7 @@ from prefect.futures import PrefectFuture
 from pydantic import BaseModel, ConfigDict
 
 from flows.plan import Plan
+from flows.training import Trainings, train
 from operators.data.store import DatasetRef
 from operators.judging.statistics import noise_floor
 from operators.results import Comparison, LLMUsage, TeamRun, Trial, Work
@@ -23,7 +24,6 @@ from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.proposing import propose
 from tasks.story import tell_trials
-from tasks.training import fine_tune
 
 
 class Round(BaseModel):
@@ -57,24 +57,19 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
         return Round(proposal=proposal, work=llm_work(usage))
     say(f"round {number}: {proposal.source} proposes {', '.join(map(label, proposal.strategies))}")
 
-    settings = plan.config.judging
     # Teams first: trainings that wait for nothing would keep all cores from those that do.
     tree = process(proposal.strategies, plan, f"round {number}")
-    baseline = _fine_tune(plan.sample, plan, "baseline - fine-tune")
-    again = [_fine_tune(plan.sample, plan, "A/A - fine-tune", repeat=1)] if settings.noise_floor else []
-    tuned = {s: _fine_tune(tree[s], plan, f"round {number} - fine-tune {label(s)}") for s in proposal.strategies}
-    same = [judge_on(plan.splits.judge, twin, baseline, plan, "A/A - judge") for twin in again]
+    runs = train(list(proposal.strategies), tree, plan, f"round {number}")
+    read = runs.answered(plan.splits.judge, plan)
+    same = [judge_on(plan.splits.judge, twin, read.baseline, plan, "A/A - judge") for twin in read.again]
     stop = _early_stop(plan, history)
-    judged = {
-        s: judge_on(plan.splits.judge, tuned[s], baseline, plan, f"round {number} - judge {label(s)}", stop)
-        for s in proposal.strategies
-    }
-    raise_failure([*tree.values(), baseline, *again, *tuned.values(), *same, *judged.values()])
+    judged = {s: _judge(number, s, read, plan, stop) for s in proposal.strategies}
+    raise_failure([*tree.values(), *runs.all, *read.all, *same, *judged.values()])
     floor = _noise_floor([a_a.result().outcomes for a_a in same], plan)
     trials = []
     claimed: set[Strategy] = set()
     for s in proposal.strategies:
-        trials.append(_trial(number, s, tree, tuned[s], judged[s].result(), claimed, floor))
+        trials.append(_trial(number, s, tree, runs, judged[s].result(), claimed, floor))
         claimed.update(prefixes(s))
         say(f"round {number}: {label(s)} scores {trials[-1].comparison.score:+.2f}")
     tell_trials(plan.config.name, [*history, *trials], f"round {number}")
@@ -82,12 +77,12 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
         proposal=proposal,
         trials=trials,
         data=[tree[s].result().dataset for s in proposal.strategies],
-        baselines=[model.result() for model in (baseline, *again)],
+        baselines=[model.result() for model in (runs.baseline, *runs.again)],
         same_data=[a_a.result() for a_a in same],
         work=_work(
             proposal.strategies,
             list(tree.values()),
-            [*tuned.values(), *([baseline, *again] if number == 1 else [])],
+            [*runs.tuned.values(), *([runs.baseline, *runs.again] if number == 1 else [])],
             [*judged.values(), *same],
             usage,
         ),
@@ -131,17 +126,17 @@ def judge_on(
     )
 
 
-def _fine_tune(
-    source: DatasetRef | PrefectFuture[TeamRun], plan: Plan, run_name: str, repeat: int = 0
-) -> PrefectFuture[FineTune]:
-    return in_store(fine_tune, plan.runtime.store, run_name).submit(
-        source,  # type: ignore[arg-type]  # Prefect resolves futures among arguments
-        plan.splits.judge,
-        plan.recipe(repeat),
-        plan.model_sha256,
-        plan.answer_tokens,
-        plan.runtime,
-    )
+def _judge(
+    number: int, strategy: Strategy, runs: Trainings, plan: Plan, stop: EarlyStop | None
+) -> PrefectFuture[Comparison]:
+    """A trial against the baseline; one that was stopped early, by likelihood alone: it has no answers."""
+    name = f"round {number} - judge {label(strategy)}"
+    tuned = runs.tuned[strategy]
+    if strategy not in runs.stopped or runs.early_baseline is None:
+        return judge_on(plan.splits.judge, tuned, runs.baseline, plan, name, stop)
+    judging = plan.config.judging.model_copy(update={"method": "reference"})
+    by_likelihood = plan.model_copy(update={"config": plan.config.model_copy(update={"judging": judging})})
+    return judge_on(plan.splits.judge, tuned, runs.early_baseline, by_likelihood, name)
 
 
 def _early_stop(plan: Plan, history: Sequence[Trial]) -> EarlyStop | None:
@@ -167,21 +162,22 @@ def _trial(
     number: int,
     strategy: Strategy,
     tree: dict[Strategy, PrefectFuture[TeamRun]],
-    tuned: PrefectFuture[FineTune],
+    trainings: Trainings,
     comparison: Comparison,
     claimed: set[Strategy],
     floor: float,
 ) -> Trial:
     runs = [tree[p].result() for p in prefixes(strategy)]
     reused = [p in claimed or not was_executed(tree[p]) for p in prefixes(strategy)]
-    trained = was_executed(tuned)
-    result = tuned.result()
+    trained = was_executed(trainings.tuned[strategy])
+    result = trainings.tuned[strategy].result()
     return Trial(
         round=number,
         strategy=strategy,
         comparison=comparison,
         rows=runs[-1].dataset.rows,
         steps=result.steps,
+        stopped=strategy in trainings.stopped,
         reports=[r.reports for r in runs],
         reused_teams=next((i for i, seen in enumerate(reused) if not seen), len(reused)),
         trained=trained,

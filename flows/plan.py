@@ -35,6 +35,12 @@ class Plan(BaseModel):
 
     @property
     def answer_tokens(self) -> int:
-        """Tokens a tuned model may write per question; 0 where the judge reads likelihoods only."""
+        """Tokens a tuned model may write per question where it is trained; 0 where the judge reads likelihoods
+        only, or a server answers as all of them."""
         judging = self.config.judging
-        return judging.max_answer_tokens if judging.method == "pairwise" else 0
+        return judging.max_answer_tokens if judging.method == "pairwise" and not self.answers_on_server else 0
+
+    @property
+    def answers_on_server(self) -> bool:
+        """Whether the target endpoint writes the tuned models' answers."""
+        return self.config.judging.method == "pairwise" and self.config.endpoints.target is not None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.iteration import Round, judge_on, judge_usage, llm_work
 from flows.plan import Plan
+from flows.training import answered
 from operators.data.store import BlobRef, DatasetRef
 from operators.judging.pairwise import pooled
 from operators.judging.statistics import compare_seeds, noise_floor
@@ -58,10 +59,12 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round]) -> End:
     controls = {r: _measured(model, plan, r, f"verdict - baseline {r}") for r, model in known}
     new = [r for r in repeats if r not in controls]
     controls |= {r: _trained(plan.sample, plan, r, f"verdict - baseline {r}") for r in new}
-    judged = [judge_on(sealed, candidates[r - 1], controls[r], plan, f"verdict - judge {r}") for r in repeats]
-    pairs = combinations(controls, 2) if settings.noise_floor else ()
-    same = [judge_on(sealed, controls[b], controls[a], plan, f"verdict - A/A {a} {b}") for a, b in pairs]
-    raise_failure([*candidates, *controls.values(), *judged, *same])
+    ours = [answered(model, sealed, plan) for model in candidates]
+    theirs = {r: answered(model, sealed, plan) for r, model in controls.items()}
+    judged = [judge_on(sealed, ours[r - 1], theirs[r], plan, f"verdict - judge {r}") for r in repeats]
+    pairs = combinations(theirs, 2) if settings.noise_floor else ()
+    same = [judge_on(sealed, theirs[b], theirs[a], plan, f"verdict - A/A {a} {b}") for a, b in pairs]
+    raise_failure([*candidates, *controls.values(), *ours, *theirs.values(), *judged, *same])
 
     intervals = {"resamples": settings.bootstrap, "confidence": settings.confidence, "seed": plan.config.seed}
     results: list[Comparison] = [future.result() for future in judged]

@@ -104,6 +104,15 @@ class LoRA(Settings):
     last_layers: int | None = Field(None, ge=1, description="Adapt only the last N layers; None: all")
 
 
+class Racing(Settings):
+    """Successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943) of a round's trainings, with one check:
+    those whose model finds the true answers least likely by then train no further."""
+
+    enabled: bool = Field(False, description="Stop a round's losing trainings early")
+    check: float = Field(1 / 3, ge=1 / 3, lt=1, description="Share of the steps before the check")
+    keep: float = Field(0.5, gt=0, lt=1, description="Share of a round's trainings that go on after it")
+
+
 class Training(Settings):
     """How every strategy's data is fine-tuned: the same optimizer steps for all, so that only data differ."""
 
@@ -121,6 +130,7 @@ class Training(Settings):
         True, description="On a CPU, keep what the blocks below the adapters make of a text for the next fine-tune"
     )
     seed: int = Field(0, description="Of the adapters' first weights and the order of records")
+    racing: Racing = Racing()
     num_cpus: float = Field(1, ge=0, description="CPUs of one fine-tune")
     num_gpus: float = Field(0, ge=0, description="GPUs of one fine-tune")
 
@@ -201,19 +211,38 @@ class Endpoint(Settings):
         return address.is_private or address.is_loopback
 
 
+class TargetEndpoint(Endpoint):
+    """vLLM that serves the target model and takes the adapters of tuned ones. One that is not managed is to be
+    started with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=1: whoever reaches it can load adapters."""
+
+    adapters: str | None = Field(
+        None, description="Directory that this machine and the server share; a managed server needs none"
+    )
+    max_loras: int = Field(4, ge=1, description="Different adapters in a batch of a managed server")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if not self.managed and not (self.base_url and self.adapters):
+            raise ValueError("give base_url and adapters (a directory that the server sees too), or managed: true")
+        return self
+
+
 class Endpoints(Settings):
-    """Who answers in which role. `rewriter` and `judge` see records and so must be private."""
+    """Who answers in which role. `rewriter`, `judge` and `target` see records and so must be private."""
 
     strategist: Endpoint | None = None
     rewriter: Endpoint | None = None
     judge: Endpoint | None = None
-    i_allow_records_to_leave_for: tuple[Literal["rewriter", "judge"], ...] = Field(
+    target: TargetEndpoint | None = Field(
+        None, description="Answers as the tuned models, for an LLM judge; None: each answers where it was trained"
+    )
+    i_allow_records_to_leave_for: tuple[Literal["rewriter", "judge", "target"], ...] = Field(
         (), description="Roles whose external endpoint the owner accepts, in so many words"
     )
 
     @model_validator(mode="after")
     def _records_stay(self) -> Self:
-        for role in ("rewriter", "judge"):
+        for role in ("rewriter", "judge", "target"):
             endpoint: Endpoint | None = getattr(self, role)
             if endpoint and not endpoint.is_private and role not in self.i_allow_records_to_leave_for:
                 host = urlsplit(endpoint.base_url or "https://api.anthropic.com").hostname
@@ -341,6 +370,9 @@ class SearchConfig(Settings):
             raise ValueError(f"strategist.kind is {self.strategist.kind}, so endpoints.strategist must be set")
         if self.judging.method == "pairwise" and self.endpoints.judge is None:
             raise ValueError("judging.method is pairwise, so endpoints.judge must be set")
+        target = self.endpoints.target
+        if target is not None and target.managed and target.model != self.training.model:
+            raise ValueError(f"endpoints.target.model is {target.model}: it must be training.model")
         if self.targeting.enabled and self.targeting.labels and self.endpoints.judge is None:
             raise ValueError(
                 f"targeting.labels is {self.targeting.labels}, so endpoints.judge must be set: it gives the labels"

@@ -110,6 +110,8 @@ def fine_tune_dataset(
     recipe: Training,
     store_root: str,
     answer_tokens: int,
+    until: int | None = None,
+    begun: FineTune | None = None,
     *,
     progress: Progress,
 ) -> FineTune:
@@ -123,6 +125,8 @@ def fine_tune_dataset(
         recipe,
         store,
         answer_tokens=answer_tokens,
+        until=until,
+        begun=begun,
         progress=progress,
     )
 

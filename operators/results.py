@@ -105,6 +105,8 @@ class Trial(Result):
     rows: int
     """Rows left to train on after processing."""
     steps: int
+    stopped: bool = False
+    """Whether racing ended its training early: its comparison is with the baseline after as many steps."""
     reports: list[list[OperatorReport]] = []
     """One list per team of the strategy, in order."""
     reused_teams: int = 0

@@ -10,8 +10,9 @@ from operators.strategist.space import Strategy, label
 
 
 def best_trial(trials: Sequence[Trial], named: Strategy | None = None) -> Trial:
-    """The one the strategist named, else the one with the highest score. Raises ValueError on no trials."""
-    return max(trials, key=lambda t: (t.strategy == named, t.comparison.score))
+    """The one the strategist named, else the one with the highest score, of those trained to the end where there
+    is one. Raises ValueError on no trials."""
+    return max(trials, key=lambda t: (not t.stopped, t.strategy == named, t.comparison.score))
 
 
 def lead(best: Trial, trials: Sequence[Trial], confidence: float) -> Lead | None:

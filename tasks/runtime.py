@@ -6,7 +6,7 @@ import uuid
 
 from pydantic import BaseModel, ConfigDict
 
-from operators.config import Cluster, Endpoint, SearchConfig
+from operators.config import Cluster, Endpoint, SearchConfig, TargetEndpoint
 from operators.jobs import SharedLedger
 from operators.results import LLMUsage
 
@@ -20,6 +20,9 @@ class Runtime(BaseModel):
     rewriter: Endpoint | None = None
     judge: Endpoint | None = None
     strategist: Endpoint | None = None
+    target: TargetEndpoint | None = None
+    lora_rank: int = 0
+    """Of the adapters that the target endpoint is to take."""
     token_limit: int | None = None
     """LLM tokens that this run may spend, all roles together."""
     ledger: str | None = None
@@ -39,6 +42,8 @@ class Runtime(BaseModel):
             rewriter=config.endpoints.rewriter,
             judge=config.endpoints.judge,
             strategist=config.endpoints.strategist,
+            target=config.endpoints.target,
+            lora_rank=config.training.lora.rank,
             token_limit=config.budget.tokens,
             model_cpus=config.training.num_cpus,
             model_gpus=config.training.num_gpus,

@@ -72,5 +72,6 @@ def flag_low_quality(
             judge,
             runtime.store,
             cluster=runtime.cluster,
+            num_cpus=runtime.embedding_cpus,  # most of the time goes into embedding questions and answers
             progress=progress,
         )

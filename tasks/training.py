@@ -14,19 +14,21 @@ from tasks.runtime import Runtime
 
 
 def training_content(recipe: Training, model_sha256: str) -> dict[str, object]:
-    """What of a training recipe decides its result: all but the resources it is given, and the model by its
-    weights instead of its path."""
-    return {**recipe.model_dump(mode="json", exclude={"num_cpus", "num_gpus", "model"}), "model": model_sha256}
+    """What of a training recipe decides its result: all but the resources it is given and whether it is raced,
+    and the model by its weights instead of its path."""
+    outside = {"num_cpus", "num_gpus", "model", "racing"}
+    return {**recipe.model_dump(mode="json", exclude=outside), "model": model_sha256}
 
 
 @durable(
     "fine-tune",
     version="4",
-    content=lambda source, questions, recipe, model_sha256, answer_tokens, runtime: [  # noqa: ARG005
+    content=lambda source, questions, recipe, model_sha256, answer_tokens, runtime, until=None, begun=None: [  # noqa: ARG005
         output_of(source).training_sha256,
         questions.sha256,
         training_content(recipe, model_sha256),
         answer_tokens,
+        *([until] if until else []),  # what was begun first ends as if it had run through
     ],
 )
 def fine_tune(
@@ -36,8 +38,13 @@ def fine_tune(
     model_sha256: str,  # noqa: ARG001 - for the key
     answer_tokens: int,
     runtime: Runtime,
+    until: int | None = None,
+    begun: FineTune | None = None,
 ) -> FineTune:
-    """Trains an adapter on what a strategy left and measures it on the judging questions."""
+    """Trains an adapter on what a strategy left and measures it on the judging questions.
+
+    With `until` it pauses after so many steps; with `begun` it goes on from there.
+    """
     with shown() as progress:
         return jobs.run(
             remote.fine_tune_dataset,
@@ -46,6 +53,8 @@ def fine_tune(
             recipe,
             runtime.store,
             answer_tokens,
+            until,
+            begun,
             cluster=runtime.cluster,
             num_cpus=recipe.num_cpus,
             num_gpus=recipe.num_gpus,

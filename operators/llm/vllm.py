@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from operators.data.store import default_cache
 from operators.errors import ConfigError, EndpointError
@@ -31,9 +31,22 @@ DEFAULT_PYTHON = ".venv-vllm/bin/python"
 MAX_MODEL_LEN = 4096
 """Tokens of prompt and answer together."""
 START_TIMEOUT = 300.0
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM can be set up for."""
+KEPT_ADAPTERS = 32
+"""In memory, beside those of a batch."""
 _ERROR = re.compile(r"^(?:\([^)]*\)\s*)?(?:[A-Z]+ \S+ \S+ \[\S+\]\s*)?([\w.]*(?:Error|Exception))\b", re.M)
 """A Python error at the start of a log line, after "(EngineCore pid=1) ERROR 11-23 22:06:07 [x.py:1]" if there."""
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
+
+
+class Adapters(NamedTuple):
+    """Which LoRA adapters a server takes while it runs."""
+
+    rank: int
+    """Highest rank."""
+    at_once: int
+    """Different ones in a batch; more are kept in memory, and all others are read again when they are asked."""
 
 
 class ManagedServer:
@@ -41,15 +54,22 @@ class ManagedServer:
 
     `model` is what `operators.models.local_path` takes; it is also the name it is served under. `python` is
     the interpreter that has vLLM: by default $AUTODP_VLLM_PYTHON, else `.venv-vllm/bin/python` below the
-    working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (all cores without it).
+    working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (all cores without it). With
+    `adapters` it takes LoRA adapters from this machine's disk while it runs (`operators.llm.adapters`).
     The server ends with `stop`, with the context manager, or with the process that started it, however that
     ends. It logs no prompts and no answers.
     """
 
     def __init__(
-        self, model: str, *, python: str | Path | None = None, max_model_len: int = MAX_MODEL_LEN
+        self,
+        model: str,
+        *,
+        python: str | Path | None = None,
+        max_model_len: int = MAX_MODEL_LEN,
+        adapters: Adapters | None = None,
     ) -> None:
         self.model = model
+        self.adapters = adapters
         self.python = _find_python(python)
         self.max_model_len = max_model_len
         self.log: Path | None = None
@@ -90,7 +110,7 @@ class ManagedServer:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=environment(),
+                    env=environment() | ({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if self.adapters else {}),
                     start_new_session=True,
                 )
             self._ready = False
@@ -149,6 +169,7 @@ class ManagedServer:
     def _command(self, weights: Path) -> list[str]:
         options = {
             **engine_arguments(weights, self.max_model_len),
+            **(_lora_arguments(self.adapters) if self.adapters else {}),
             "served_model_name": self.model,
             "host": "127.0.0.1",
             "port": self._port,
@@ -214,18 +235,29 @@ def engine_arguments(weights: Path, max_model_len: int = MAX_MODEL_LEN) -> dict[
     }
 
 
-_shared: dict[tuple[str, str], ManagedServer] = {}
+def _lora_arguments(adapters: Adapters) -> dict[str, Any]:
+    return {
+        "enable_lora": True,
+        "max_lora_rank": next((r for r in LORA_RANKS if r >= adapters.rank), LORA_RANKS[-1]),
+        "max_loras": adapters.at_once,
+        "max_cpu_loras": KEPT_ADAPTERS + adapters.at_once,
+    }
+
+
+_shared: dict[tuple[str, str, Adapters | None], ManagedServer] = {}
 _sharing = threading.Lock()
 
 
-def shared_server(model: str, *, python: str | Path | None = None) -> ManagedServer:
-    """The one server for `model` in this process, started but perhaps not ready: call `wait` before use.
-    It is stopped when the process ends."""
+def shared_server(
+    model: str, *, python: str | Path | None = None, adapters: Adapters | None = None
+) -> ManagedServer:
+    """The one server for `model` (and `adapters`) in this process, started but perhaps not ready: call `wait`
+    before use. It is stopped when the process ends."""
     with _sharing:
         if not _shared:
             atexit.register(stop_shared)
-        key = (model, str(_find_python(python)))
-        server = _shared.setdefault(key, ManagedServer(model, python=python))
+        key = (model, str(_find_python(python)), adapters)
+        server = _shared.setdefault(key, ManagedServer(model, python=python, adapters=adapters))
         return server.start()
 
 

@@ -16,7 +16,7 @@ from operators.report.figures import (
     scores_figure,
     seconds_figure,
 )
-from operators.report.tables import duration, fidelity_rows, interval, percent, ranked, signed
+from operators.report.tables import duration, fidelity_rows, interval, percent, ranked, signed, training
 from operators.report.tree import prefix_tree
 from operators.results import Recipe, SearchResult, Trial, Verdict, Work
 from operators.strategist.space import label
@@ -128,6 +128,7 @@ def _template() -> Template:
         interval=interval,
         duration=duration,
         label=label,
+        training=training,
         number=_number,
         change=name_of,
     )

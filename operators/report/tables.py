@@ -22,8 +22,9 @@ COMPUTED = ("rank", "strategy", "teams run", "fine-tune")
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Trials by falling score; of equals the shorter strategy, then the earlier round."""
-    return sorted(trials, key=lambda t: (-t.comparison.score, len(t.strategy), t.round))
+    """Trials by falling score, those that a race stopped last; of equals the shorter strategy, then the earlier
+    round."""
+    return sorted(trials, key=lambda t: (t.stopped, -t.comparison.score, len(t.strategy), t.round))
 
 
 def exam_table(exam: Exam) -> str:
@@ -116,5 +117,12 @@ def _row(rank: int, trial: Trial) -> list[str]:
         " / ".join(f"{100 * share:.0f}" for share in (c.win, c.tie, c.loss)) + " %",
         f"{trial.rows:,}",
         f"{len(trial.strategy) - trial.reused_teams} of {len(trial.strategy)}",
-        "trained" if trial.trained else "reused",
+        training(trial),
     ]
+
+
+def training(trial: Trial) -> str:
+    """What was done for a trial's model."""
+    if trial.stopped:
+        return f"stopped at {trial.steps}"
+    return "trained" if trial.trained else "reused"

@@ -18,6 +18,7 @@ from operators.digest import canonical_json, sha256_bytes
 from operators.errors import DataError
 from operators.training import frozen
 from operators.training.likelihood import answer_logits, answer_nll
+from operators.training.paused import captured, pause, resumed, steps_done
 from operators.training.tokens import IGNORE, Example, encode, encode_all, load_tokenizer, pad
 
 Progress = Callable[[str, int, int], None]
@@ -35,6 +36,8 @@ class FineTune(BaseModel):
     """Per evaluation question, in their order: mean NLL of the held-out answer."""
     answers: BlobRef | None = None
     """JSON list of the model's own answers, where they were asked for."""
+    paused: BlobRef | None = None
+    """What it takes to go on, where training stopped before its last step."""
     seconds: float
 
 
@@ -58,13 +61,17 @@ def fine_tune(
     store: Store,
     *,
     answer_tokens: int = 0,
+    until: int | None = None,
+    begun: FineTune | None = None,
     progress: Progress = lambda _label, _done, _total: None,
 ) -> FineTune:
     """Trains `recipe.steps` optimizer steps on `records` and measures the model on `questions`.
 
     The order of `records` does not matter: rows are sorted by content before the seeded shuffle. With
-    `answer_tokens` > 0 the tuned model also answers every question, greedily. Raises DataError where no record
-    has anything to learn from.
+    `answer_tokens` > 0 the tuned model also answers every question, greedily. `until` stops after so many steps,
+    in a way that another call goes on from: with `begun`, what the first call gave for the same records and
+    recipe. On a CPU the two together give the adapter that one call gives, bit for bit. Raises DataError where no
+    record has anything to learn from.
     """
     import torch
 
@@ -78,9 +85,13 @@ def fine_tune(
         )
     torch.manual_seed(recipe.seed)
     model = with_adapter(load_model(recipe), recipe)
+    state = resumed(model, store.get_bytes(begun.paused.sha256)) if begun and begun.paused else None
     with frozen.reused(model, recipe):
-        loss = train(model, examples, tokenizer, recipe, progress).loss
+        trained = train(model, examples, tokenizer, recipe, progress, until=until, state=state)
         nll = _evaluate(model, questions, tokenizer, recipe, progress)
+    paused = None
+    if trained.steps < recipe.steps:
+        paused = store.put_bytes(captured(model, trained.optimizer, trained.schedule, trained.steps))
     answers = None
     if answer_tokens:
         from operators.training.answers import generate
@@ -94,12 +105,20 @@ def fine_tune(
     return FineTune(
         adapter=adapter,
         examples=len(examples),
-        steps=recipe.steps,
-        train_loss=loss,
+        steps=trained.steps,
+        train_loss=_mean_loss(trained, begun),
         question_nll=nll,
         answers=answers,
-        seconds=round(time.perf_counter() - start, 2),
+        paused=paused,
+        seconds=round((begun.seconds if begun else 0.0) + time.perf_counter() - start, 2),
     )
+
+
+def _mean_loss(trained: Trained, begun: FineTune | None) -> float:
+    """Over all steps, those of the first part included."""
+    if begun is None:
+        return trained.loss
+    return (begun.train_loss * begun.steps + trained.loss * (trained.steps - begun.steps)) / trained.steps
 
 
 def evaluate(
@@ -160,26 +179,41 @@ def with_adapter(model: Any, recipe: Training) -> Any:
 
 
 class Trained(NamedTuple):
-    """Mean training loss in nats per token, and the optimizer as the last step left it."""
+    """Mean training loss of the steps that were taken, in nats per token; how many steps there are now; and
+    optimizer and schedule as the last step left them."""
 
     loss: float
+    steps: int
     optimizer: Any
+    schedule: Any
 
 
-def train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training, progress: Progress) -> Trained:
-    """Trains what can be trained of `model`, in place, for `recipe.steps` optimizer steps."""
+def train(
+    model: Any,
+    examples: list[Example],
+    tokenizer: Any,
+    recipe: Training,
+    progress: Progress,
+    *,
+    until: int | None = None,
+    state: dict[str, Any] | None = None,
+) -> Trained:
+    """Trains what can be trained of `model`, in place, up to step `until` (all `recipe.steps` of them without
+    it), from the start or from where `state` left off (`operators.training.paused`)."""
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
+    done = steps_done(state)
+
     class Report(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-            progress("train", state.global_step, state.max_steps)
+            progress("train", done + state.global_step, state.max_steps)
 
     def collate(batch: list[dict[str, Example]]) -> dict[str, Any]:
         return pad([item["example"] for item in batch], tokenizer.pad_token_id, left=True)
 
-    schedule = batches(examples, recipe.batch_size, recipe.steps, recipe.seed)
-    rows = [{"example": examples[i]} for batch in schedule for i in batch]
+    order = batches(examples, recipe.batch_size, recipe.steps, recipe.seed)
+    rows = [{"example": examples[i]} for batch in order[done:] for i in batch]
     with tempfile.TemporaryDirectory() as folder:
         trainer = _completion_trainer(Trainer)(
             model=model,
@@ -202,9 +236,10 @@ def train(model: Any, examples: list[Example], tokenizer: Any, recipe: Training,
             ),
             train_dataset=rows,
             data_collator=collate,
-            callbacks=[Report()],
+            callbacks=[Report(), pause(until or recipe.steps, state)],
         )
-        return Trained(float(trainer.train().training_loss), trainer.optimizer)
+        loss = float(trainer.train().training_loss)
+    return Trained(loss, done + trainer.state.global_step, trainer.optimizer, trainer.lr_scheduler)
 
 
 def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> list[list[int]]:

@@ -91,3 +91,16 @@ def test_a_biased_judge_stops_the_search_before_anything_is_trained(
     with pytest.raises(JudgeRefused, match=r"padded 0 of 6 .* set judging\.method to reference"):
         run_search(folder, name="refused", **pairwise(peer))
     assert not (folder / "runs" / "refused").exists()
+
+
+def test_a_server_with_all_adapters_answers_for_the_judge(
+    folder: Path, messages_peer: Callable[[Behaviour], MessagesPeer]
+) -> None:
+    peer = messages_peer(judge_peers.judging(judge_peers.fair(answers_of(folder))))
+    changes = pairwise(peer)
+    changes["endpoints"] = {**changes["endpoints"], "target": {"managed": True}}  # type: ignore[dict-item]
+    result = run_search(folder, name="served", **changes)
+    for trial in result.trials:
+        assert trial.comparison.details is not None
+        assert trial.comparison.details.questions == 8
+        assert trial.comparison.details.trial_length > 0

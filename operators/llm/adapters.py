@@ -1,0 +1,117 @@
+"""Answers of tuned models from one vLLM server that holds all their adapters beside the target model (multi-LoRA).
+
+Requests of several adapters run in one batch, so a round's models answer in about the time of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from operators.config import TargetEndpoint
+from operators.data.records import Record
+from operators.data.store import BlobRef, Store
+from operators.digest import digest
+from operators.errors import ConfigError, EndpointError
+from operators.llm.cache import RequestCache
+from operators.llm.client import LLMClient
+from operators.llm.messages import Request
+
+LOAD_PATH = "/v1/load_lora_adapter"
+LOAD_TIMEOUT = 120.0
+"""Seconds. Reading an adapter takes far less; the engine may be in the middle of a batch."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def answer(
+    adapter: BlobRef,
+    questions: Sequence[Record],
+    endpoint: TargetEndpoint,
+    base_url: str,
+    store: Store,
+    *,
+    max_tokens: int,
+    cache: RequestCache | None = None,
+    progress: Progress = lambda _label, _done, _total: None,
+) -> list[str]:
+    """Greedy answers of the model with a stored adapter, one per question, to all before its last assistant turn.
+
+    Raises EndpointError where the server does not take the adapter or leaves a question without an answer.
+    """
+    shared = Path(endpoint.adapters) if endpoint.adapters else None
+    load(base_url, adapter.sha256, store.get_directory(adapter, shared), endpoint)
+    client = LLMClient(
+        endpoint.model_copy(update={"model": adapter.sha256}),
+        base_url=base_url,
+        cache=cache,
+        role="target",
+        identity=digest("adapter", adapter.sha256),
+    )
+    found = client.complete([as_request(q, max_tokens) for q in questions], progress, label="answer")
+    failed = sorted({str(a.error) for a in found if a.error is not None})
+    if failed:
+        count = sum(a.error is not None for a in found)
+        raise EndpointError(
+            f"{count} of {len(found)} questions got no answer from the target endpoint ({', '.join(failed)})"
+        )
+    return [a.text.strip() for a in found]
+
+
+def load(base_url: str, name: str, folder: Path, endpoint: TargetEndpoint) -> None:
+    """Makes the server know the adapter in `folder` as the model `name`. It may know it already.
+
+    Raises ConfigError where the server takes no adapters, EndpointError where it does not take this one.
+    """
+    body = json.dumps({"lora_name": name, "lora_path": str(folder)}).encode()
+    headers = {"content-type": "application/json"}
+    if key := os.environ.get(endpoint.api_key_env):
+        headers["authorization"] = f"Bearer {key}"
+    root = base_url.rstrip("/").removesuffix("/v1")
+    request = urllib.request.Request(root + LOAD_PATH, body, headers)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=LOAD_TIMEOUT):
+            return
+    except urllib.error.HTTPError as e:
+        reply = e.read(10_000).decode("utf-8", "replace")
+        if "already been loaded" in reply or "already loaded" in reply:
+            return
+        if e.code in (404, 405):
+            raise ConfigError(
+                "the target endpoint takes no adapters: start vLLM with --enable-lora and "
+                "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"
+            ) from None
+        raise EndpointError(
+            f"the target endpoint takes no such adapter (HTTP {e.code}): it has to see endpoints.target.adapters"
+            ", serve the target model, and allow training.lora.rank"
+        ) from None
+    except OSError:
+        raise EndpointError(f"the target endpoint cannot be reached for {LOAD_PATH}") from None
+
+
+def as_request(question: Record, max_tokens: int) -> Request:
+    """The turns before the last assistant's as one request; turns of one speaker in a row are one turn."""
+    last = max((i for i, m in enumerate(question.messages) if m.role == "assistant"), default=None)
+    system: list[str] = []
+    turns: list[tuple[str, str]] = []
+    for message in question.messages[:last]:
+        if message.role == "system":
+            system.append(message.content)
+        elif turns and turns[-1][0] == message.role:
+            turns[-1] = (message.role, f"{turns[-1][1]}\n{message.content}")
+        else:
+            turns.append((message.role, message.content))
+    if turns and turns[0][0] == "assistant":  # a conversation that we open: the API wants a user's turn first
+        turns.insert(0, ("user", ""))
+    spoken = [text for _, text in turns]
+    return Request(
+        system="\n".join(system),
+        examples=tuple(zip(spoken[:-1:2], spoken[1::2], strict=False)),
+        prompt=spoken[-1] if spoken else "",
+        max_tokens=max_tokens,
+    )
