@@ -45,7 +45,6 @@ from operators.sampling import sample
 from operators.strategist.space import Strategy, Team, all_strategies, label
 from operators.teams.registry import build, operators
 from operators.training.lora import FineTune, fine_tune
-from tasks.training import training_content
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -239,7 +238,7 @@ class Recording:
                     None,
                     config.store,
                     progress=quiet,
-                )
+                ).dataset
             data = config.data
             splits = split(
                 self.store.get_records(dataset),
@@ -371,7 +370,7 @@ def _place(config: SearchConfig, key: str) -> Path:
 def _tuning_content(
     recipe: Training, model_sha256: str, data: DatasetRef, questions: DatasetRef, until: int | None = None
 ) -> list[object]:
-    trained = [data.training_sha256, questions.sha256, training_content(recipe, model_sha256)]
+    trained = [data.training_sha256, questions.sha256, recipe.content(model_sha256)]
     return ["tuning", *trained, *([until] if until else [])]
 
 

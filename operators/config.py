@@ -134,6 +134,12 @@ class Training(Settings):
     num_cpus: float = Field(1, ge=0, description="CPUs of one fine-tune")
     num_gpus: float = Field(0, ge=0, description="GPUs of one fine-tune")
 
+    def content(self, model_sha256: str) -> dict[str, object]:
+        """What of the recipe decides a fine-tune: all but the resources it is given and whether it is raced, and
+        the model by its weights instead of its path."""
+        outside = {"num_cpus", "num_gpus", "model", "racing"}
+        return {**self.model_dump(mode="json", exclude=outside), "model": model_sha256}
+
 
 class JudgeExam(Settings):
     """What an LLM judge has to show before it may judge: the share of answers it must get right, by kind."""

@@ -18,7 +18,6 @@ from tasks.durable import durable
 from tasks.processing import base_url, model_identity, request_cache
 from tasks.progress import shown
 from tasks.runtime import Runtime
-from tasks.training import training_content
 
 if TYPE_CHECKING:
     from operators.llm.client import LLMClient
@@ -109,7 +108,7 @@ def examine_judge(questions: DatasetRef, settings: Judging, task: str, seed: int
     content=lambda tuned, questions, recipe, model_sha256, answer_tokens, runtime: [  # noqa: ARG005
         tuned.adapter.sha256,
         questions.sha256,
-        training_content(recipe, model_sha256),
+        recipe.content(model_sha256),
         answer_tokens,
     ],
 )

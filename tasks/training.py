@@ -13,20 +13,13 @@ from tasks.progress import shown
 from tasks.runtime import Runtime
 
 
-def training_content(recipe: Training, model_sha256: str) -> dict[str, object]:
-    """What of a training recipe decides its result: all but the resources it is given and whether it is raced,
-    and the model by its weights instead of its path."""
-    outside = {"num_cpus", "num_gpus", "model", "racing"}
-    return {**recipe.model_dump(mode="json", exclude=outside), "model": model_sha256}
-
-
 @durable(
     "fine-tune",
     version="4",
     content=lambda source, questions, recipe, model_sha256, answer_tokens, runtime, until=None, begun=None: [  # noqa: ARG005
         output_of(source).training_sha256,
         questions.sha256,
-        training_content(recipe, model_sha256),
+        recipe.content(model_sha256),
         answer_tokens,
         *([until] if until else []),  # what was begun first ends as if it had run through
     ],
