@@ -43,7 +43,7 @@ def mean_losses(model: Any, examples: Sequence[Example], pad_id: int) -> torch.T
     import torch
 
     device = next(model.parameters()).device
-    batch = {k: v.to(device) for k, v in pad(examples, pad_id, left=True).items()}
+    batch = {k: v.to(device) for k, v in pad(examples, pad_id, left=pads_left(device.type)).items()}
     logits, targets = answer_logits(model, batch)
     losses = torch.nn.functional.cross_entropy(
         logits.float().transpose(1, 2), targets, ignore_index=IGNORE, reduction="none"
@@ -51,11 +51,18 @@ def mean_losses(model: Any, examples: Sequence[Example], pad_id: int) -> torch.T
     return losses.sum(1) / (targets != IGNORE).sum(1).clamp(min=1)
 
 
+def pads_left(device: str) -> bool:
+    """The side on which batches with answers are padded. On a GPU padding must come last: there it sees the tokens
+    before it. On the left it sees nothing, and fused attention kernels may then give gradients that are not finite
+    (seen on an H200 with torch 2.11)."""
+    return device == "cpu"
+
+
 def answer_logits(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
     """Logits (rows, positions, vocabulary) and labels (rows, positions) from the first label on.
 
-    `batch` is padded on the left, so that the vocabulary projection (a large share of a small model's cost) runs
-    on the answers' positions only.
+    Where `batch` is padded on the left, the vocabulary projection (a large share of a small model's cost) runs on
+    the answers' positions only.
     """
     import torch
 

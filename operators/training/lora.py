@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections import Counter
@@ -15,9 +16,9 @@ from operators.config import Training
 from operators.data.records import Record, conversation_digest
 from operators.data.store import BlobRef, Store
 from operators.digest import canonical_json, sha256_bytes
-from operators.errors import DataError
+from operators.errors import ConfigError, DataError
 from operators.training import frozen
-from operators.training.likelihood import answer_logits, answer_nll
+from operators.training.likelihood import answer_logits, answer_nll, pads_left
 from operators.training.paused import captured, pause, resumed, steps_done
 from operators.training.tokens import IGNORE, Example, encode, encode_all, load_tokenizer, pad
 
@@ -71,7 +72,7 @@ def fine_tune(
     `answer_tokens` > 0 the tuned model also answers every question, greedily. `until` stops after so many steps,
     in a way that another call goes on from: with `begun`, what the first call gave for the same records and
     recipe. On a CPU the two together give the adapter that one call gives, bit for bit. Raises DataError where no
-    record has anything to learn from.
+    record has anything to learn from, ConfigError where the training diverges.
     """
     import torch
 
@@ -89,6 +90,11 @@ def fine_tune(
     with frozen.reused(model, recipe):
         trained = train(model, examples, tokenizer, recipe, progress, until=until, state=state)
         nll = _evaluate(model, questions, tokenizer, recipe, progress)
+    if not all(map(math.isfinite, nll)):
+        raise ConfigError(
+            "the fine-tune diverged, its losses are not finite: lower training.learning_rate, or set "
+            "training.dtype to float32"
+        )
     paused = None
     if trained.steps < recipe.steps:
         paused = store.put_bytes(captured(model, trained.optimizer, trained.schedule, trained.steps))
@@ -209,8 +215,10 @@ def train(
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
             progress("train", done + state.global_step, state.max_steps)
 
+    left = pads_left("cuda" if torch.cuda.is_available() else "cpu")
+
     def collate(batch: list[dict[str, Example]]) -> dict[str, Any]:
-        return pad([item["example"] for item in batch], tokenizer.pad_token_id, left=True)
+        return pad([item["example"] for item in batch], tokenizer.pad_token_id, left=left)
 
     order = batches(examples, recipe.batch_size, recipe.steps, recipe.seed)
     rows = [{"example": examples[i]} for batch in order[done:] for i in batch]

@@ -68,7 +68,7 @@ def test_gradients_of_a_padded_batch_are_each_examples_own(warm):
 
 def test_projection_keeps_cosines_and_is_seeded(warm):
     model, _, examples, pad_id = warm
-    exact = torch.nn.functional.normalize(one_by_one(model, examples, pad_id), dim=1).detach().numpy()
+    exact = torch.nn.functional.normalize(one_by_one(model, examples, pad_id), dim=1).detach().cpu().numpy()
     made = projected_gradients(model, examples, pad_id, dimensions=4096, seed=1)
     assert np.linalg.norm(made, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     assert made @ made.T == pytest.approx(exact @ exact.T, abs=0.1)

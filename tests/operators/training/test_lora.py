@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from operators.config import LoRA, Training
 from operators.data.records import Message, Record
 from operators.data.store import Store
-from operators.errors import DataError
+from operators.errors import ConfigError, DataError
 from operators.training.lora import batches, evaluate, fine_tune
 from operators.training.tokens import Example
 
@@ -39,6 +39,12 @@ def test_training_lowers_the_loss_and_the_adapter_can_be_measured_again(tmp_path
     assert evaluate(tuned.adapter, QUESTIONS, TINY, store) == pytest.approx(tuned.question_nll)
     again = fine_tune(list(reversed(TRAIN)), QUESTIONS, TINY, store)
     assert again.adapter == tuned.adapter  # the order of the rows is no input
+
+
+def test_a_training_that_diverges_is_a_clear_error(tmp_path):
+    wild = TINY.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(ConfigError, match=r"diverged.*training\.learning_rate"):
+        fine_tune(TRAIN, QUESTIONS, wild, Store(str(tmp_path)))
 
 
 def test_records_without_an_answer_are_a_clear_error(tmp_path):

@@ -21,6 +21,7 @@ def test_the_weight_of_a_token_grows_with_its_place():
     made = pooled_states(model, examples, tokenizer.pad_token_id)  # both in one padded batch
     for example, vector in zip(examples, made, strict=True):
         with torch.inference_mode():
-            states = model(torch.tensor([example.input_ids]), output_hidden_states=True).hidden_states[-1][0]
+            ids = torch.tensor([example.input_ids], device=model.device)
+            states = model(ids, output_hidden_states=True).hidden_states[-1][0].cpu()
         mean = np.average(states.numpy(), axis=0, weights=np.arange(1, len(states) + 1))
         assert vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-4)
