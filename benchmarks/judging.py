@@ -29,6 +29,9 @@ BATCH = Judging().batch
 TRIALS, ROUND = Budget().trials, Budget().trials_per_round
 QUESTIONS = Data(input="").judge_questions
 SEARCHES = 200
+"""Simulated ones in which no strategy has any effect."""
+REPLAYED = 50
+"""Over the recorded trials of each set."""
 
 
 def main() -> None:
@@ -123,7 +126,7 @@ def savings(trials: dict[str, list[float]]) -> Figures:
 def _searches(table: np.ndarray, questions: int | None, level: float) -> Figures:
     asked = possible = early = agree = same_best = oracle = 0
     lost = []
-    for number in range(SEARCHES):
+    for number in range(REPLAYED):
         rng = np.random.default_rng(number)
         n = table.shape[1]
         drawn = rng.permutation(n) if questions is None else rng.integers(n, size=questions)
@@ -159,7 +162,7 @@ def _searches(table: np.ndarray, questions: int | None, level: float) -> Figures
         "saved_by_oracle": 1 - oracle / possible,
         "early_decisions": early,
         "as_with_all_questions": agree / early if early else 1.0,
-        "same_best": same_best / SEARCHES,
+        "same_best": same_best / REPLAYED,
         "score_lost_mean": float(np.mean(lost)),
     }
 

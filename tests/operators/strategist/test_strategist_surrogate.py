@@ -131,11 +131,12 @@ def test_finds_the_best(seed: int, trial: MakeTrial, view: View) -> None:
     assert landscape(best) == pytest.approx(0.6)
 
 
-def test_opens_with_each_team_alone(view: View) -> None:
-    assert list(SurrogateStrategist().propose(view(), 4).strategies) == [(team,) for team in Team]
-    assert len(SurrogateStrategist().propose(view(), 6).strategies) == 6
+def test_opens_with_teams_alone_and_with_longer_strategies(view: View) -> None:
+    first = SurrogateStrategist().propose(view(), 4).strategies
+    assert sorted(len(s) > 1 for s in first) == [False, False, True, True]
+    assert {(t,) for t in Team} <= set(SurrogateStrategist().propose(view(), 8).strategies)
     two = view().model_copy(update={"teams": (C, S)})
-    assert set(SurrogateStrategist().propose(two, 4).strategies[:2]) == {(C,), (S,)}
+    assert set(SurrogateStrategist().propose(two, 4).strategies) == {(C,), (S,), (C, S), (S, C)}
 
 
 def test_ends_when_nothing_more_is_expected(trial: MakeTrial, view: View) -> None:
