@@ -26,7 +26,7 @@ from operators.example import build_example
 from operators.llm.messages import Request
 from operators.models import MINILM
 from operators.targeting import flag_records
-from operators.targeting.classifier import out_of_fold, without_labels
+from operators.targeting.classifier import boosted, out_of_fold, without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.matrix import build_matrix
 
@@ -155,7 +155,7 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
     aided_by_chance = found(labels=[bool(v) if s else None for v, s in zip(low, drawn, strict=True)])
     places = np.flatnonzero(drawn)
     control = out_of_fold(
-        lengths[places], low[places].astype(float), np.ones(LABELS), places, lengths, 0, {"num_leaves": 4}
+        lengths[places], low[places].astype(float), np.ones(LABELS), places, lengths, 0, boosted({"num_leaves": 4})
     )
     figures = {
         "no_labels": auroc(low, unaided),

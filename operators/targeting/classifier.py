@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy as np
 from operators.targeting.matrix import Matrix
 from operators.targeting.typical import extremeness, outlyingness
 
+Scorer = Callable[[np.ndarray], np.ndarray]
+"""From rows of shape (n, f) to scores in (0, 1)."""
+Learner = Callable[[np.ndarray, np.ndarray, np.ndarray, int], Scorer]
+"""From rows, 0/1 targets, weights and a seed to a trained scorer."""
 FOLDS = 5
 ROUNDS = 4
 TYPICAL = 0.5
@@ -70,7 +75,7 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
         if not clean.any() or not copies.any():
             break
         share = float((copies.sum() + low.sum()) / weight.sum())
-        scores = out_of_fold(rows, target, weight, group, matrix.records, seed + turn)
+        scores = out_of_fold(rows, target, weight, group, matrix.records, seed + turn, boosted())
         found = with_prior_of_set(scores, share)
         clean, low = (found < CLEAN_BELOW).astype(float), (found > LOW_ABOVE).astype(float)
         if turn + 1 < OUTLYING_ROUNDS:
@@ -84,8 +89,9 @@ def with_labels(
     """Probabilities of shape (n,): out of fold for the labelled records, of all folds' mean for the others.
 
     `features` is of shape (n, f), `target` 1 where low quality (read only where `labelled`), `known` the
-    probabilities found without labels, one feature more. Scores are mapped to probabilities by logistic
-    regression on the labelled ones (Platt 1999).
+    probabilities found without labels, one feature more. Few labels leave boosted trees and a linear model about
+    equally unsure, of different records: their log odds are averaged. Scores are mapped to probabilities by
+    logistic regression on the labelled ones (Platt 1999).
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -97,11 +103,40 @@ def with_labels(
         "num_leaves": 4,
         "feature_fraction": 0.2,
     }
-    scores = out_of_fold(rows[places], y, np.ones(len(places)), places, rows, seed, settings)
-    platt = LogisticRegression(C=1.0).fit(_logit(scores[places])[:, None], y)
+    given = (rows[places], y, np.ones(len(places)), places, rows, seed)
+    odds = _logit(out_of_fold(*given, boosted(settings))) + _logit(out_of_fold(*given, linear))
+    platt = LogisticRegression(C=1.0).fit(odds[places][:, None] / 2, y)
     if platt.coef_[0, 0] <= 0:  # no better than chance on what was not seen: such labels teach nothing
         return np.full(len(rows), y.mean())
-    return np.asarray(platt.predict_proba(_logit(scores)[:, None])[:, 1], np.float64)
+    return np.asarray(platt.predict_proba(odds[:, None] / 2)[:, 1], np.float64)
+
+
+def boosted(settings: dict[str, Any] | None = None) -> Learner:
+    """Gradient-boosted trees; `settings` are LightGBM's, beside ours."""
+
+    def learn(rows: np.ndarray, target: np.ndarray, weight: np.ndarray, seed: int) -> Scorer:
+        import lightgbm
+
+        data = lightgbm.Dataset(rows, target, weight=weight, params={"verbose": -1})
+        model = lightgbm.train({**_SETTINGS, **(settings or {}), "seed": seed}, data, _TREES)
+        return lambda of: np.asarray(model.predict(of, num_threads=1))
+
+    return learn
+
+
+def linear(rows: np.ndarray, target: np.ndarray, weight: np.ndarray, _seed: int) -> Scorer:
+    """Logistic regression on the ranks of every feature, as normal scores; what is missing lies in the middle."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import QuantileTransformer
+
+    model = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        QuantileTransformer(n_quantiles=min(200, len(rows)), output_distribution="normal"),
+        LogisticRegression(C=0.01, max_iter=2000),
+    ).fit(rows, target, logisticregression__sample_weight=weight)
+    return lambda of: np.asarray(model.predict_proba(of)[:, 1])
 
 
 def out_of_fold(
@@ -111,24 +146,25 @@ def out_of_fold(
     group: np.ndarray,
     of: np.ndarray,
     seed: int,
-    settings: dict[str, Any] | None = None,
+    learn: Learner,
 ) -> np.ndarray:
     """Scores in (0, 1) of the rows `of`, shape (n, f), by a classifier trained on `rows` with `target` and
     `weight`. `group[i]` is the place in `of` that row i was made from: no row of `of` is scored by a model that
-    saw it or a copy of it, and rows that nothing was made from are scored by all."""
-    import lightgbm
-
+    saw it or a copy of it, and rows that nothing was made from are scored by all. A fold that is trained on one
+    class only scores every row with the share of that class."""
     fold = np.random.default_rng(seed).permutation(len(of)) % FOLDS
     unseen = ~np.isin(np.arange(len(of)), group[weight > 0])
     scores = np.zeros(len(of))
     for k in range(FOLDS):
         train = (fold[group] != k) & (weight > 0)
-        data = lightgbm.Dataset(rows[train], target[train], weight=weight[train], params={"verbose": -1})
-        model = lightgbm.train({**_SETTINGS, **(settings or {}), "seed": seed}, data, _TREES)
         scored = np.flatnonzero((fold == k) | unseen)
-        if len(scored):
-            part = np.asarray(model.predict(of[scored], num_threads=1))
-            scores[scored] += np.where(unseen[scored], part / FOLDS, part)
+        if not len(scored):
+            continue
+        if len(np.unique(target[train])) < 2:
+            part = np.full(len(scored), target[train].mean())
+        else:
+            part = learn(rows[train], target[train], weight[train], seed)(of[scored])
+        scores[scored] += np.where(unseen[scored], part / FOLDS, part)
     return scores
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.targeting.classifier import out_of_fold, with_prior_of_set
+from operators.targeting.classifier import boosted, out_of_fold, with_prior_of_set
 from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.features import SetStatistics, grams
 from operators.targeting.flagging import thresholds
@@ -103,7 +103,7 @@ def test_no_record_is_scored_by_a_model_that_saw_its_copy():
     records = rng.normal(size=(300, 5))
     target = (rng.random(300) < 0.5).astype(float)
     rows, group = np.vstack([records] * 4), np.tile(np.arange(300), 4)
-    scores = out_of_fold(rows, np.tile(target, 4), np.ones(1200), group, records, 0)
+    scores = out_of_fold(rows, np.tile(target, 4), np.ones(1200), group, records, 0, boosted())
     # Noise: copies of a record in training would reveal its label.
     assert abs(np.corrcoef(scores, target)[0, 1]) < 0.2
 
@@ -111,5 +111,7 @@ def test_no_record_is_scored_by_a_model_that_saw_its_copy():
 def test_unseen_records_are_scored_by_all_folds():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(400, 3))
-    scores = out_of_fold(rows[:200], (rows[:200, 0] > 0).astype(float), np.ones(200), np.arange(200), rows, 0)
+    scores = out_of_fold(
+        rows[:200], (rows[:200, 0] > 0).astype(float), np.ones(200), np.arange(200), rows, 0, boosted()
+    )
     assert np.mean((scores[200:] > 0.5) == (rows[200:, 0] > 0)) > 0.9
