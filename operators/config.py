@@ -263,7 +263,7 @@ class Strategist(Settings):
     """Who proposes strategies."""
 
     kind: Literal["auto", "claude", "hybrid", "surrogate", "optuna", "random", "exhaustive"] = Field(
-        "auto", description="auto: claude where a strategist endpoint is configured, else optuna"
+        "auto", description="auto: claude where a strategist endpoint is configured, else surrogate"
     )
     max_tokens: int = Field(1024, ge=64, description="Length of an LLM strategist's answer")
 
@@ -395,7 +395,7 @@ class SearchConfig(Settings):
         """The strategist in force."""
         if self.strategist.kind != "auto":
             return self.strategist.kind
-        return "claude" if self.endpoints.strategist else "optuna"
+        return "claude" if self.endpoints.strategist else "surrogate"
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> SearchConfig:

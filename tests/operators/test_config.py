@@ -35,7 +35,7 @@ def test_one_line_is_enough(write) -> None:
     made = load_config(write(MINIMAL))
     assert made.data.input == "rows.jsonl"
     assert made.teams == DEFAULT_CHAINS
-    assert made.strategist_kind == "optuna"
+    assert made.strategist_kind == "surrogate"
 
 
 def test_yaml_round_trip(write) -> None:
@@ -145,7 +145,7 @@ def test_frozen() -> None:
 @pytest.mark.parametrize(
     ("strategist", "endpoints", "kind"),
     [
-        ("auto", {}, "optuna"),
+        ("auto", {}, "surrogate"),
         ("auto", {"strategist": EXTERNAL}, "claude"),
         ("random", {"strategist": EXTERNAL}, "random"),
         ("exhaustive", {}, "exhaustive"),

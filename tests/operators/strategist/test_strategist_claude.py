@@ -239,7 +239,7 @@ def test_factory(messages_server) -> None:
     for kind in ("optuna", "random", "exhaustive"):
         built = build_strategist(search_config(strategist={"kind": kind}))
         assert (built.source, built.seed) == (kind, 7)
-    assert build_strategist(search_config()).source == "optuna"
+    assert build_strategist(search_config()).source == "surrogate"
     with_endpoint = search_config(endpoints={"strategist": {"model": "m"}}, strategist={"max_tokens": 99})
     built = build_strategist(with_endpoint, messages_server.client())
     assert isinstance(built, ClaudeStrategist)
