@@ -51,7 +51,10 @@ def main() -> None:
 
 def replayed(landscape: Landscape, size: int, rounds: int) -> dict[str, float]:
     """Shares of rounds, and mean scores of what a round ends with."""
-    strategies = [s for s in landscape.strategies if s != NO_PROCESSING]
+    seeds = set(landscape.seeds)
+    strategies = [
+        s for s in landscape.strategies if s != NO_PROCESSING and seeds <= set(landscape.tuning(s).early)
+    ]
     going = math.ceil(RACING.keep * size)
     kept, kept_by_chance, full, raced, chance = [], [], [], [], []
     for number in range(rounds):
