@@ -138,7 +138,7 @@ def _operator_seconds(trials: list[Any]) -> float:
 def _print(figures: Figures) -> None:
     variants = figures["variants"]
     print(f"{'':<28}" + "".join(f"{n:>12}" for n in variants))
-    first = next(iter(variants.values()), {})
+    first: Figures = next(iter(variants.values()), {})
     for key, value in first.items():
         if isinstance(value, (int, float)):
             shown = [v[key] for v in variants.values()]

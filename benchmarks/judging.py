@@ -142,11 +142,11 @@ def _searches(table: np.ndarray, questions: int | None, level: float) -> Figures
                     early += 1
                     full = compare(row.tolist(), resamples=300, seed=number)
                     agree += full.score_ci[0] > 0 if why == "better" else full.score_ci[1] < 0
-                elif why == "behind":
+                elif why == "behind" and leader is not None:
                     early += 1
                     ahead = (
                         compare(leader, resamples=100),
-                        compare(row[: len(leader or [])].tolist(), resamples=100),
+                        compare(row[: len(leader)].tolist(), resamples=100),
                     )
                     agree += difference(*ahead, resamples=300, seed=number)[0] > 0
             best = max(stopped, key=np.mean)

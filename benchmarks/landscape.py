@@ -32,6 +32,7 @@ from benchmarks.results import commit, machine
 from operators import remote
 from operators.config import SearchConfig, Training, load_config
 from operators.data.loading import load
+from operators.data.records import Record
 from operators.data.splits import split
 from operators.data.store import DatasetRef, Store, default_cache
 from operators.digest import digest
@@ -152,7 +153,9 @@ class Recording:
         jobs = [(self.prepared.sample, seed) for seed in range(same_data)]
         jobs += [(ref, seed) for seed in seeds for ref in distinct.values() if (ref, seed) not in jobs]
         say(f"{len(jobs)} fine-tunes of {len(distinct)} distinct training sets")
-        job = tune_cache if self.cache_model else functools.partial(tune, until=self.check)
+        job: Callable[..., FineTune | Measured] = tune_cache
+        if not self.cache_model:
+            job = functools.partial(tune, until=self.check)
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
             futures = {
@@ -213,7 +216,7 @@ class Recording:
         loaded = self.store.put_records(self._load(config.data.input))
         evaluation = self._load(config.data.evaluation) if config.data.evaluation else None
         embedder = model_digest(MINILM)
-        content = [
+        content: list[object] = [
             "prepared",
             loaded.sha256,
             evaluation and self.store.put_records(evaluation).sha256,
@@ -275,7 +278,7 @@ class Recording:
 
         return kept(config, content, Prepared, compute)
 
-    def _load(self, uri: str) -> list:  # type: ignore[type-arg]
+    def _load(self, uri: str) -> list[Record]:
         return load(uri, format=self.config.data.format, columns=self.config.data.columns).records
 
 
@@ -348,9 +351,9 @@ def report(landscape: Landscape) -> None:
     for strategy, mean in sorted(landscape.means.items(), key=lambda item: -item[1]):
         scores = " ".join(f"{landscape.comparison(strategy, s).score:+.2f}" for s in landscape.seeds)
         print(f"  {mean:+.3f}  ({scores})  {landscape.tuning(strategy).rows:>4} rows  {label(strategy)}")
-    scores = [sum(run) / len(run) for run in landscape.same_data]
-    if scores:
-        print(f"  the same data, other seeds: {min(scores):+.2f} to {max(scores):+.2f} in {len(scores)} pairs")
+    pairs = [sum(run) / len(run) for run in landscape.same_data]
+    if pairs:
+        print(f"  the same data, other seeds: {min(pairs):+.2f} to {max(pairs):+.2f} in {len(pairs)} pairs")
         print(f"  noise floor {landscape.noise_floor:.3f}")
 
 

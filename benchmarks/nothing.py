@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -37,15 +38,19 @@ def adoption(sets: dict[str, Recorded], searches: int) -> dict[str, Any]:
             scores = [round(float(run.mean()), 3) for run in runs]
             figures[f"recorded {name}"] = {
                 "a_a_scores": " ".join(map(str, scores)),
-                "seeds_1": _share(searches, lambda rng, x=runs: _recorded(rng, x, 1)),
-                "seeds_3": _share(searches, lambda rng, x=runs: _recorded(rng, x, 3)),
+                "seeds_1": _share(searches, partial(_recorded, runs=runs, seeds=1)),
+                "seeds_3": _share(searches, partial(_recorded, runs=runs, seeds=3)),
             }
     for spread in (0.0, 0.1, 0.2, 0.3):
         figures[f"spread {spread}"] = {
-            "seeds_1": _share(searches, lambda rng, x=spread: _simulated(rng, x, 1)),
-            "seeds_3": _share(searches, lambda rng, x=spread: _simulated(rng, x, 3)),
-            "seeds_3_with_the_winners_own": _share(searches, lambda rng, x=spread: _simulated(rng, x, 3, True)),
-            "no_floor_no_seeds": _share(searches, lambda rng, x=spread: _simulated(rng, x, 1, True, False)),
+            "seeds_1": _share(searches, partial(_simulated, spread=spread, seeds=1)),
+            "seeds_3": _share(searches, partial(_simulated, spread=spread, seeds=3)),
+            "seeds_3_with_the_winners_own": _share(
+                searches, partial(_simulated, spread=spread, seeds=3, own=True)
+            ),
+            "no_floor_no_seeds": _share(
+                searches, partial(_simulated, spread=spread, seeds=1, own=True, floor=False)
+            ),
         }
     return figures
 
