@@ -343,7 +343,6 @@ def servers(config: SearchConfig, folder: Path, workers: int) -> Iterator[None]:
 
             from concurrent.futures import ThreadPoolExecutor
 
-            jobs.connect(config.cluster)  # a thread that stays: Ray ends with the one that starts it
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(train, range(min(2, workers))))
             server.wait()

@@ -50,10 +50,33 @@ def connect(cluster: Cluster) -> None:
             },
         }
         if cluster.address:
-            ray.init(address=cluster.address, **shared)
+            _in_lasting_thread(lambda: ray.init(address=cluster.address, **shared))
         else:
             shared["runtime_env"]["env_vars"]["AUTODP_CACHE"] = str(default_cache())
-            ray.init(address="local", num_cpus=cluster.num_cpus, include_dashboard=False, **shared)
+            local: dict[str, Any] = {"address": "local", "num_cpus": cluster.num_cpus, "include_dashboard": False}
+            _in_lasting_thread(lambda: ray.init(**local, **shared))
+
+
+def _in_lasting_thread(start: Callable[[], Any]) -> None:
+    """Calls `start` in a thread that lasts as long as this process. The processes that Ray starts end with the
+    thread that started them, and a task's thread ends with its flow: a round's, where a search goes on after a
+    kill and has found all before it in the store."""
+    started = threading.Event()
+    failure: list[BaseException] = []
+
+    def stay() -> None:
+        try:
+            start()
+        except BaseException as e:
+            failure.append(e)
+        started.set()
+        if not failure:
+            threading.Event().wait()
+
+    threading.Thread(target=stay, name="ray", daemon=True).start()
+    started.wait()
+    if failure:
+        raise failure[0]
 
 
 def run(
