@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import fmean
 from typing import NamedTuple
 
 from prefect.futures import PrefectFuture
@@ -62,31 +63,28 @@ def answered(model: PrefectFuture[FineTune], questions: DatasetRef, plan: Plan) 
 def train(strategies: list[Strategy], tree: Tree, plan: Plan, when: str) -> Trainings:
     """Submits a fine-tune for every strategy, with the baseline beside them. Of a race it waits for the first
     part: all models see as many steps by then, so the likelihoods of the true answers can be compared."""
-    again = plan.config.judging.noise_floor
     racing = plan.config.training.racing
     going = survivors(len(strategies), racing)
-    if going == len(strategies):
-        return Trainings(
-            baseline=_fine_tune(plan.sample, plan, "baseline - fine-tune"),
-            again=[_fine_tune(plan.sample, plan, "A/A - fine-tune", repeat=1)] if again else [],
-            tuned={s: _fine_tune(tree[s], plan, f"{when} - fine-tune {label(s)}") for s in strategies},
-        )
-    until = math.ceil(racing.check * plan.config.training.steps)
-    early = _fine_tune(plan.sample, plan, "baseline - begin", until=until)
-    begun = {s: _fine_tune(tree[s], plan, f"{when} - begin {label(s)}", until=until) for s in strategies}
-    raise_failure([*tree.values(), early, *begun.values()])
-    losses = {s: _mean(future.result().question_nll) for s, future in begun.items()}
-    stopped = frozenset(sorted(strategies, key=losses.__getitem__)[going:])
-    say(f"{when}: after {until} steps {', '.join(label(s) for s in strategies if s in stopped)} stop")
+    begun: dict[Strategy, PrefectFuture[FineTune]] = {}
+    early: PrefectFuture[FineTune] | None = None
+    stopped: frozenset[Strategy] = frozenset()
+    if going < len(strategies):
+        until = math.ceil(racing.check * plan.config.training.steps)
+        early = _fine_tune(plan.sample, plan, "baseline - begin", until=until)
+        begun = {s: _fine_tune(tree[s], plan, f"{when} - begin {label(s)}", until=until) for s in strategies}
+        raise_failure([*tree.values(), early, *begun.values()])
+        losses = {s: fmean(future.result().question_nll) for s, future in begun.items()}
+        stopped = frozenset(sorted(strategies, key=losses.__getitem__)[going:])
+        say(f"{when}: after {until} steps {', '.join(label(s) for s in strategies if s in stopped)} stop")
+
+    def whole(s: Strategy) -> PrefectFuture[FineTune]:
+        return _fine_tune(tree[s], plan, f"{when} - fine-tune {label(s)}", begun=begun.get(s))
+
+    again = plan.config.judging.noise_floor
     return Trainings(
         baseline=_fine_tune(plan.sample, plan, "baseline - fine-tune", begun=early),
         again=[_fine_tune(plan.sample, plan, "A/A - fine-tune", repeat=1)] if again else [],
-        tuned={
-            s: future
-            if s in stopped
-            else _fine_tune(tree[s], plan, f"{when} - fine-tune {label(s)}", begun=future)
-            for s, future in begun.items()
-        },
+        tuned={s: begun[s] if s in stopped else whole(s) for s in strategies},
         stopped=stopped,
         early_baseline=early,
     )
@@ -95,10 +93,6 @@ def train(strategies: list[Strategy], tree: Tree, plan: Plan, when: str) -> Trai
 def survivors(trials: int, racing: Racing) -> int:
     """How many of a round's trainings go on after the check."""
     return math.ceil(racing.keep * trials) if racing.enabled else trials
-
-
-def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values)
 
 
 def _fine_tune(

@@ -1,6 +1,6 @@
 """Answers of tuned models from one vLLM server that holds all their adapters beside the target model (multi-LoRA).
 
-Requests of several adapters run in one batch, so a round's models answer in about the time of one.
+Requests of several adapters share the server's batches.
 """
 
 from __future__ import annotations
