@@ -26,10 +26,10 @@ from typing import Any
 from benchmarks.results import write_result
 from operators.config import DEFAULT_CHAINS, Step
 from operators.data.records import Message, Record
-from operators.embedding import embed
 from operators.example import build_example
 from operators.example.builder import QUESTIONS
 from operators.example.terms import Term, ontology_file, usable_terms
+from operators.record_vectors import embed_records
 from operators.strategist.space import Team
 from operators.targeting import flag_records
 from operators.teams.base import Context
@@ -82,7 +82,7 @@ def measure(seed: int, rows: int, steps: Sequence[Step], *, flags: bool) -> Figu
         labels = {r["id"]: (r["kind"], r["term"]) for r in _rows(paths.labels)}
     terms = {t.id: t for t in usable_terms(ontology_file())}
     if flags:
-        found = flag_records(records, embed([r.text for r in records]), precision=0.8, seed=0)
+        found = flag_records(records, embed_records(records, len(records)), precision=0.8, seed=0)
         records = [replace(r, flagged=f) for r, f in zip(records, found.flags, strict=True)]
     before = {r.id: r for r in records}
     context = Context(held_out=held_out)

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import write_result
+from operators.data.records import Message, Record
 from operators.drift import MAX_DRIFT, drift, make_reference
-from operators.embedding import embed
 from operators.example import build_example
 from operators.models import MINILM, model_digest
+from operators.record_vectors import embed_records, whole
 
 ROWS = 1200
 DRAWS = 20
@@ -56,7 +57,8 @@ def vectors(path: Path) -> np.ndarray:
     """Embeddings of up to ROWS records of a question/answer file, in random order."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     chosen = np.random.default_rng(0).permutation(len(rows))[:ROWS]
-    return embed([f"{rows[i]['question']}\n{rows[i]['answer']}" for i in chosen])
+    turns = [(Message("user", rows[i]["question"]), Message("assistant", rows[i]["answer"])) for i in chosen]
+    return whole(embed_records([Record(str(i), t) for i, t in enumerate(turns)], len(turns)))
 
 
 def worst(reference: Any, rows: np.ndarray, size: int) -> float:

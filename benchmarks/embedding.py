@@ -24,6 +24,7 @@ from operators.data.store import default_cache
 from operators.embedding import embed
 from operators.example import build_example
 from operators.models import MINILM, STATIC_MINILM
+from operators.record_vectors import embed_records, whole
 from operators.sampling import sample
 from operators.targeting import flag_records
 
@@ -88,12 +89,12 @@ def speed(texts: list[str], folder: Path) -> Figures:
 
 def sampling(name: str, records: list[Record]) -> Figures:
     """Energy distance to the whole set over the median uniform sample's, both in the model's space."""
-    texts = [r.text for r in records]
-    vectors = embed(texts, MINILM)
+    static = whole(embed_records(records, len(records), STATIC_MINILM))
+    vectors = whole(embed_records(records, len(records), MINILM))
     relative = Relative(vectors)
     figures: Figures = {}
     print(f"\n{name}: energy distance / median uniform, measured with the model")
-    for kind, chosen_by in (("model", vectors), ("static", embed(texts, STATIC_MINILM))):
+    for kind, chosen_by in (("model", vectors), ("static", static)):
         chosen = sample(chosen_by, [None] * len(records), fraction=FRACTION, minimum=1)
         figures[kind] = relative(chosen)
         print(f"  chosen with the {kind:<7} {figures[kind]:.2f}")
@@ -105,8 +106,8 @@ def targeting(records: list[Record], low: np.ndarray) -> Figures:
     figures: Figures = {}
     print("\nFinding low-quality records of the example set, no labels: AUROC")
     for kind, model in (("model", MINILM), ("static", STATIC_MINILM)):
-        vectors = embed([r.text for r in records], model)
-        found = flag_records(records, vectors, precision=0.8, seed=0, embedder=model)
+        vectors = embed_records(records, len(records), model)
+        found = flag_records(records, vectors, precision=0.8, seed=0)
         figures[kind] = auroc(low, found.probabilities)
         print(f"  {kind:<7} {figures[kind]:.3f}")
     return figures

@@ -31,11 +31,11 @@ from benchmarks.sampling import FRACTION, load
 from operators.config import DEFAULT_CHAINS, Judging, Step, Training, load_config
 from operators.data.store import DatasetRef, Store
 from operators.digest import digest
-from operators.embedding import embed
 from operators.example import build_example
 from operators.judging.reference import outcomes
 from operators.models import MINILM, model_digest
 from operators.processing import TeamContext, run_team
+from operators.record_vectors import embed_records, whole
 from operators.sampling import Method, sample
 from operators.strategist.space import Team
 from operators.targeting import flag_records
@@ -133,12 +133,12 @@ def prepare(store: Store, uniform_seeds: Sequence[int]) -> tuple[dict[str, Datas
     example = build_example(folder)
     records = load(example.train)
     held_out = load(example.evaluation)
-    vectors = embed([r.text for r in records])
+    vectors = embed_records(records, len(records))
     flags = flag_records(records, vectors, precision=0.8, seed=0).flags
     flagged = [replace(r, flagged=f) for r, f in zip(records, flags, strict=True)]
 
     def drawn(method: Method, seed: int) -> DatasetRef:
-        chosen = sample(vectors, flags, fraction=FRACTION, minimum=1, method=method, seed=seed)
+        chosen = sample(whole(vectors), flags, fraction=FRACTION, minimum=1, method=method, seed=seed)
         return store.put_records(flagged[i] for i in chosen)
 
     sets = {"whole": store.put_records(flagged), "ours": drawn("herding", 0)}

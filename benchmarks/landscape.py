@@ -36,11 +36,11 @@ from operators.data.records import Record
 from operators.data.splits import split
 from operators.data.store import DatasetRef, Store, default_cache
 from operators.digest import digest
-from operators.embedding import embed
 from operators.llm.connection import Connection
 from operators.llm.vllm import shared_server
 from operators.models import MINILM, model_digest
 from operators.processing import TeamContext, run_team
+from operators.record_vectors import embed_records, whole
 from operators.results import DataCounts, TeamRun
 from operators.sampling import sample
 from operators.strategist.space import Strategy, Team, all_strategies, label
@@ -235,7 +235,6 @@ class Recording:
                     dataset,
                     vectors,
                     config.targeting,
-                    MINILM,
                     config.seed,
                     config.data.task,
                     None,
@@ -252,7 +251,7 @@ class Recording:
                 evaluation=evaluation,
             )
             chosen = sample(
-                embed([r.text for r in splits.train], MINILM),
+                whole(embed_records(splits.train, len(splits.train), MINILM)),
                 [r.flagged for r in splits.train],
                 fraction=config.sampling.fraction,
                 minimum=config.sampling.minimum,

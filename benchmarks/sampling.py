@@ -19,10 +19,10 @@ import numpy as np
 
 from benchmarks.results import write_result
 from operators.data.records import Message, Record
-from operators.embedding import embed
 from operators.example import build_example
 from operators.fidelity import EnergyDistance
 from operators.models import STATIC_MINILM
+from operators.record_vectors import embed_records, whole
 from operators.sampling import sample
 from operators.targeting import flag_records
 
@@ -62,9 +62,9 @@ def load(path: Path) -> list[Record]:
 
 def compare(name: str, records: list[Record]) -> dict[str, Any]:
     """Every method on one set, each by its energy distance over the median uniform sample's."""
-    embeddings = embed([r.text for r in records])
-    static = embed([r.text for r in records], STATIC_MINILM)
-    flags = flag_records(records, static, precision=0.8, seed=0, embedder=STATIC_MINILM).flags
+    embeddings = whole(embed_records(records, len(records)))
+    static = embed_records(records, len(records), STATIC_MINILM)
+    flags = flag_records(records, static, precision=0.8, seed=0).flags
     by_first = np.lexsort(embeddings.T[:3])
     methods: dict[str, Chooser] = {
         "herding (ours)": _ours("herding"),
@@ -76,7 +76,7 @@ def compare(name: str, records: list[Record]) -> dict[str, Any]:
         "greedy graph cut": lambda e, _f: graph_cut(e, round(FRACTION * len(e))),
     }
     strata = {str(v): np.array([i for i, f in enumerate(flags) if f is v], int) for v in (True, False, None)}
-    whole = Relative(embeddings)
+    relative = Relative(embeddings)
     inside = {k: (rows, Relative(embeddings[rows])) for k, rows in strata.items() if len(rows) >= 50}
     counts = ", ".join(f"{len(v)} {k}" for k, v in strata.items())
     print(f"\n{name}: {len(records)} rows, flags {counts}", flush=True)
@@ -88,10 +88,10 @@ def compare(name: str, records: list[Record]) -> dict[str, Any]:
     figures: dict[str, Any] = {"rows": len(records), "strata": {k: len(v) for k, v in strata.items()}}
     for label, choose in methods.items():
         chosen = choose(embeddings, flags)
-        ratios = {"whole": whole(chosen)}
+        ratios = {"whole": relative(chosen)}
         exact = {k: len(v) * len(chosen) / len(records) for k, v in strata.items()}
         off = max(abs(int(np.isin(v, chosen).sum()) - exact[k]) for k, v in strata.items())
-        ratios |= {k: relative(np.flatnonzero(np.isin(rows, chosen))) for k, (rows, relative) in inside.items()}
+        ratios |= {k: within(np.flatnonzero(np.isin(rows, chosen))) for k, (rows, within) in inside.items()}
         figures[label] = ratios | {"records_off_the_flag_ratio": off}
         print(
             f"  {label:<34} {ratios['whole']:7.2f}" + "".join(f"{ratios[k]:9.2f}" for k in inside) + f"{off:9.1f}"

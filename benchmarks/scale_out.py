@@ -7,7 +7,8 @@ small files before the clock starts. The records are those of `benchmarks.scale`
 
     python -m benchmarks.scale_out [--sizes 100000 2000000] [--rows-per-file 10000] [--json] [--keep]
 
-Two workers need two free cores: on a machine that does other work as well, the ratio tells about that work.
+Two workers need two free cores: on a machine that does other work as well, the ratio tells about that work. What
+the cores themselves allow is measured beside it: the same work in one and in two plain processes, without Ray.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import multiprocessing
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +46,8 @@ from operators.text.sentences import split_sentences
 
 WARM_UP_ROWS, WARM_UP_FILES = 200, 8
 Figures = dict[str, Any]
+Spread = Callable[[Callable[[Shard], tuple[int, int, float]], Sequence[Shard]], Iterable[tuple[int, int, float]]]
+"""Runs the function on every shard, several at a time."""
 
 
 def chain() -> list[OperatorSpec]:
@@ -56,12 +63,31 @@ def process_and_weigh(job: ShardJob, shard: Shard) -> tuple[int, int, float]:
     return os.getpid(), done.rows_out, _peak()
 
 
-def measure(folder: Path, workers: int) -> Figures:
-    """Processes the files below `folder/set`, after those below `folder/warm`."""
-    from benchmarks.scale_out import process_and_weigh as work  # not of __main__, which workers do not have
+def measure(folder: Path, workers: int, plain: bool) -> Figures:
+    """Processes the files below `folder/set`, after those below `folder/warm`, on Ray or without."""
+    with in_processes(workers) if plain else on_ray(workers) as spread:
+        return _measure(folder, workers, spread)
+
+
+@contextmanager
+def on_ray(workers: int) -> Iterator[Spread]:
+    """As `process_dataset` does it."""
     from operators.ray_data import map_each
 
     cluster = Cluster(num_cpus=workers)
+    yield lambda work, shards: map_each(work, shards, size=lambda s: s.rows, cluster=cluster, workers=workers)
+
+
+@contextmanager
+def in_processes(workers: int) -> Iterator[Spread]:
+    """The control: what the cores allow."""
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield lambda work, shards: pool.map(work, shards)
+
+
+def _measure(folder: Path, workers: int, spread: Spread) -> Figures:
+    from benchmarks.scale_out import process_and_weigh as work  # not of __main__, which workers do not have
+
     output = Path(tempfile.mkdtemp(dir=folder))
     figures: Figures = {"workers": workers}
     for name in ("warm", "set"):
@@ -76,7 +102,7 @@ def measure(folder: Path, workers: int) -> Figures:
             rows_at_once=4096,
         )
         start = time.perf_counter()
-        done = list(map_each(functools.partial(work, job), shards, cluster=cluster, workers=workers))
+        done = list(spread(functools.partial(work, job), shards))
         seconds = time.perf_counter() - start
         peaks: dict[int, float] = {}
         for process, _, peak in done:
@@ -140,10 +166,11 @@ def _write(folder: Path, n: int, rows_per_file: int, sentences: list[str], seed:
         pq.write_table(pa.table(columns), folder / f"part-{k // rows_per_file:05d}.parquet")
 
 
-def run(folder: Path, workers: int) -> Figures:
+def run(folder: Path, workers: int, *, plain: bool = False) -> Figures:
     """`measure` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.scale_out", "--measure", str(folder), "--workers", str(workers)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.scale_out", "--measure", str(folder), "--workers", str(workers)],
+        [*command, *(["--plain"] if plain else [])],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -152,46 +179,59 @@ def run(folder: Path, workers: int) -> Figures:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def speedup(one: Figures, two: Figures) -> float:
+    """Rows a second of the second run over those of the first."""
+    return round(two["rows_per_second"] / one["rows_per_second"], 2)
+
+
+def shown(figures: Figures, what: str = "") -> Figures:
+    """Prints a line."""
+    print(
+        f"{figures['rows']:>10,}{figures['workers']:>9}{figures['seconds']:>9.1f}{figures['rows_per_second']:>9.0f}"
+        f"{figures['worker_peak_gb']:>11.2f}{figures['driver_peak_gb']:>11.2f}  {what}",
+        flush=True,
+    )
+    return figures
+
+
 def main() -> None:
     """Measures and prints a line for each run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale_out")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/medquad_4k.jsonl"))
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 2_000_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 2_000_000], help="for the memory")
+    parser.add_argument("--ratio-rows", type=int, default=600_000, help="records, for one worker against two")
     parser.add_argument("--rows-per-file", type=int, default=10_000)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=2, help=argparse.SUPPRESS)
+    parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
     parser.add_argument("--keep", action="store_true", help="write results/scale_out.json")
     arguments = parser.parse_args()
     if arguments.measure:
-        print(json.dumps(measure(arguments.measure, arguments.workers)))
+        print(json.dumps(measure(arguments.measure, arguments.workers, arguments.plain)))
         return
-    print(
-        f"{'records':>10}{'files':>7}{'workers':>9}{'seconds':>9}{'rows/s':>9}{'worker GB':>11}{'driver GB':>11}"
-    )
-    runs = []
+    print(f"{'records':>10}{'workers':>9}{'seconds':>9}{'rows/s':>9}{'worker GB':>11}{'driver GB':>11}")
+    with tempfile.TemporaryDirectory() as folder:
+        make(Path(folder), arguments.ratio_rows, arguments.rows_per_file, arguments.data)
+        one, two = (shown(run(Path(folder), n)) for n in (1, 2))
+        plain_one, plain_two = (shown(run(Path(folder), n, plain=True), "without Ray") for n in (1, 2))
+    sizes = []
     for n in arguments.sizes:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), n, arguments.rows_per_file, arguments.data)
-            # One worker only on the first size: the ratio needs no second one.
-            for workers in (1, 2) if n == arguments.sizes[0] else (2,):
-                r = run(Path(folder), workers)
-                runs.append(r)
-                print(
-                    f"{r['rows']:>10,}{r['files']:>7}{r['workers']:>9}{r['seconds']:>9.1f}{r['rows_per_second']:>9.0f}"
-                    f"{r['worker_peak_gb']:>11.2f}{r['driver_peak_gb']:>11.2f}",
-                    flush=True,
-                )
-    one, two, *_ = runs
+            sizes.append(shown(run(Path(folder), 2)))
     figures = {
-        "runs": runs,
-        "two_workers_over_one": round(two["rows_per_second"] / one["rows_per_second"], 2),
-        "worker_peak_last_over_first": round(runs[-1]["worker_peak_gb"] / two["worker_peak_gb"], 2),
+        "one_worker": one,
+        "two_workers": two,
+        "two_workers_over_one": speedup(one, two),
+        "two_plain_processes_over_one": speedup(plain_one, plain_two),
+        "sizes": sizes,
+        "worker_peak_last_over_first": round(sizes[-1]["worker_peak_gb"] / sizes[0]["worker_peak_gb"], 2),
         "operators": [spec.name for spec in chain()],
     }
     print(f"two workers against one: {figures['two_workers_over_one']}x the rows a second")
-    if len(arguments.sizes) > 1:
-        print(f"peak memory of a worker, last size against the first: {figures['worker_peak_last_over_first']}x")
+    print(f"two plain processes against one: {figures['two_plain_processes_over_one']}x")
+    print(f"peak memory of a worker, last size against the first: {figures['worker_peak_last_over_first']}x")
     if arguments.keep:
         write_result("scale_out", figures)
     if arguments.json:

@@ -151,14 +151,14 @@ def prepare(config: SearchConfig, rows: int, store: Path) -> list[Pool]:
     """The demo's sample with quality flags, as it is and after the default Cleaning chain."""
     from operators.data.loading import load
     from operators.data.splits import split
-    from operators.embedding import embed
     from operators.example import build_example
+    from operators.record_vectors import embed_records, whole
     from operators.sampling import sample
     from operators.targeting import flag_records
 
     paths = build_example(store / "example", rows)
     records = load(str(paths.train)).records
-    vectors = embed([r.text for r in records])
+    vectors = embed_records(records, len(records))
     flags = flag_records(records, vectors, precision=config.targeting.precision, seed=config.seed).flags
     flagged = [Record(r.id, r.messages, r.meta, f) for r, f in zip(records, flags, strict=True)]
     parts = split(
@@ -169,7 +169,7 @@ def prepare(config: SearchConfig, rows: int, store: Path) -> list[Pool]:
         seed=config.seed,
         evaluation=load(str(paths.evaluation)).records,
     )
-    vectors = embed([r.text for r in parts.train])
+    vectors = whole(embed_records(parts.train, len(parts.train)))
     chosen = sample(
         vectors,
         [r.flagged for r in parts.train],

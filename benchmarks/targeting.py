@@ -25,6 +25,7 @@ from operators.embedding import embed
 from operators.example import build_example
 from operators.llm.messages import Request
 from operators.models import MINILM
+from operators.record_vectors import embed_records, whole
 from operators.targeting import flag_records
 from operators.targeting.classifier import boosted, out_of_fold, without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
@@ -69,10 +70,9 @@ def example_set(folder: Path, rows: int, seed: int, embedder: str) -> Figures:
     records = [_record(r["id"], r["question"], r["answer"]) for r in _rows(paths.train)]
     kinds = np.array([r["kind"] for r in _rows(paths.labels)])
     low = kinds != "clean"
-    embeddings = embed([r.text for r in records], embedder)
-    embed([r.question for r in records] + [r.answer for r in records], embedder)  # timed apart: cached by content
+    vectors = embed_records(records, len(records), embedder)  # timed apart
     start = time.perf_counter()
-    found = flag_records(records, embeddings, precision=0.8, seed=0, embedder=embedder)
+    found = flag_records(records, vectors, precision=0.8, seed=0)
     seconds = time.perf_counter() - start
     flagged = np.array([f is True for f in found.flags])
     processed = np.array([f is not False for f in found.flags])
@@ -109,13 +109,9 @@ def left_out(folder: Path, arguments: argparse.Namespace) -> Figures:
         originals = [s for s, t in zip(clean, tested, strict=True) if t.copy]
         records = train + [_record(f"o{i}", s.question, s.answer) for i, s in enumerate(originals)]
         records += [_record(f"t{i}", s.question, s.answer) for i, s in enumerate(tested)]
-        matrix = build_matrix(
-            records,
-            embed([r.text for r in records], arguments.embedder),
-            seed=0,
-            embedder=arguments.embedder,
-            kinds=[k for k in CORRUPTIONS if k != kind],
-        )
+        vectors = embed_records(records, len(records), arguments.embedder)
+        others = [k for k in CORRUPTIONS if k != kind]
+        matrix = build_matrix(records, vectors, whole(vectors), seed=0, kinds=others)
         figures[kind] = auroc(damaged, without_labels(matrix, 0)[-len(tested) :])
     summary = {"mean": float(np.mean(list(figures.values()))), "worst": min(figures, key=lambda k: figures[k])}
     figures |= summary
@@ -135,7 +131,7 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
         else _record(str(i), r["revised_question"], r["revised_answer"])
         for i, (r, before) in enumerate(zip(rows, low, strict=True))
     ]
-    embeddings = embed([r.text for r in records], arguments.embedder)
+    vectors = embed_records(records, len(records), arguments.embedder)
     lengths = np.log1p([[len(r.question), len(r.answer)] for r in records])
     drawn = np.zeros(len(rows), bool)
     drawn[rng.permutation(len(rows))[:LABELS]] = True
@@ -146,9 +142,7 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
         return [bool(low[i]) for i in places]
 
     def found(**options: Any) -> np.ndarray:
-        return flag_records(
-            records, embeddings, precision=0.8, seed=0, embedder=arguments.embedder, **options
-        ).probabilities
+        return flag_records(records, vectors, precision=0.8, seed=0, **options).probabilities
 
     unaided = found()
     aided = found(ask=ask, ask_for=LABELS)
@@ -175,8 +169,8 @@ def cost(folder: Path, arguments: argparse.Namespace) -> Figures:
     """Seconds a record, classifier and vLLM one after the other on the same cores.
 
     Counted for the classifier: describing every record and its damaged copies, training all rounds, predicting;
-    that is, the whole of `flag_records` but for embedding. The search embeds every record anyway; the two sides of
-    a record are embedded for the classifier alone. Both are given apart, and a second ratio includes them.
+    that is, the whole of `flag_records`. Embedding, which the search does anyway, is given apart, and a second
+    ratio includes it.
     Counted for vLLM: batched requests for a one-token verdict with the built-in model, the server warm.
     """
     from operators.config import Endpoint
@@ -201,9 +195,8 @@ def cost(folder: Path, arguments: argparse.Namespace) -> Figures:
     default_cache.cache_clear()
     embedder = arguments.embedder
     embed(["a warm model"], embedder)
-    embeddings = timed("embedding records", lambda: embed([r.text for r in records], embedder))
-    timed("embedding sides", lambda: embed([r.question for r in records] + [r.answer for r in records], embedder))
-    timed("classifier", lambda: flag_records(records, embeddings, precision=0.8, seed=0, embedder=embedder))
+    vectors = timed("embedding", lambda: embed_records(records, len(records), embedder))
+    timed("classifier", lambda: flag_records(records, vectors, precision=0.8, seed=0))
     os.environ["AUTODP_CACHE"] = str(cache)
     default_cache.cache_clear()
 

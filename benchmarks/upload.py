@@ -26,7 +26,6 @@ from upload_recipes import publish_recipe
 
 from benchmarks.results import write_result
 from operators.config import DEFAULT_CHAINS, Targeting
-from operators.embedding import embed
 from operators.example import build_example
 from operators.strategist.space import Team
 
@@ -45,12 +44,11 @@ def main() -> None:
         lines = build_example(folder / "example", arguments.rows + 400).train.read_text().splitlines(keepends=True)
         random.Random(0).shuffle(lines)
         old, new = lines[:400], lines[400 : 400 + arguments.rows]
-        known = [json.loads(line) for line in old]
         # Only the old records are embedded here; the worker meets the new ones for the first time.
         run = publish_recipe(
             folder / "run",
             "example",
-            embed([f"{r['question']}\n{r['answer']}" for r in known]),
+            [json.loads(line) for line in old],
             {Team.CLEANING: {step.name: dict(step.params) for step in DEFAULT_CHAINS[Team.CLEANING]}},
             Targeting(),
         )

@@ -27,7 +27,6 @@ def prepared(dataset: DatasetRef, recipe: Recipe, context: TeamContext, runtime:
             dataset,
             vectors,
             recipe.targeting,
-            embedder,
             sha256,
             recipe.seed,
             recipe.task,

@@ -81,7 +81,6 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
                 dataset,
                 embedding.result(),
                 config.targeting,
-                embedder,
                 embedder_sha256,
                 config.seed,
                 config.data.task,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +29,8 @@ class Reference(BaseModel):
     """What a set's embeddings looked like. Nothing of any one record can be read from it when `rows` is large."""
 
     model_config = ConfigDict(frozen=True)
+    vectors: Literal["sides"]
+    """What was embedded: both sides of a record, each on its own (`operators.record_vectors.whole`)."""
     embedder: str
     embedder_sha256: str
     dimensions: int
@@ -44,6 +47,7 @@ def make_reference(embeddings: np.ndarray, embedder: str, embedder_sha256: str, 
     check_finite(embeddings)
     features = RandomFeatures.fitted(embeddings, seed)
     return Reference(
+        vectors="sides",
         embedder=embedder,
         embedder_sha256=embedder_sha256,
         dimensions=embeddings.shape[1],

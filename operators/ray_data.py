@@ -16,6 +16,12 @@ from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
 from operators.errors import WorkerDied, without_text
 
+LARGEST = 50_000
+"""What the items of one call may add up to. Ray Data sees that a call is done, and sends the next, up to a fifth
+of a second later: calls should take several seconds."""
+LEAST_CALLS = 4
+"""Of each worker: with fewer, one would often wait for another at the end."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -25,14 +31,16 @@ def map_each(
     items: Sequence[T],
     *,
     cluster: Cluster,
+    size: Callable[[T], int] = lambda _item: LARGEST,
     workers: int | None = None,
     num_cpus: float = 1,
 ) -> Iterator[R]:
     """`function(item)` of every item, in the order in which they are done. `workers` at a time, None: as many as
     the cluster has room for, each with `num_cpus`.
 
-    `function` and the items must be picklable; what one call needs and gives should be small. Ray repeats a call
-    whose process died. A failure comes back as an AutoDPError without any text of a record, and ends the rest.
+    `function` and the items must be picklable; what one call needs and gives should be small. A call takes one
+    item, or several next to each other whose `size` is small. Ray repeats a call whose process died, with all of
+    its items. A failure comes back as an AutoDPError without any text of a record, and ends the rest.
     """
     if not items:
         return
@@ -42,21 +50,38 @@ def map_each(
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # every run would be told of on stderr
     settings = ray.data.DataContext.get_current()
     settings.enable_progress_bars = settings.print_on_execution_start = False
-    rows = [{"work": pickle.dumps((function, item))} for item in items]
+    parallel = workers or max(1, int(ray.cluster_resources().get("CPU", 1) // num_cpus))
+    rows = [{"work": pickle.dumps((function, part))} for part in bundles(items, size, LEAST_CALLS * parallel)]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _worker(access_in_use()), num_cpus=num_cpus, compute=ray.data.TaskPoolStrategy(size=workers)
     )
     try:
         for row in done.iter_rows():
-            outcome = pickle.loads(row["outcome"])
-            if isinstance(outcome, Exception):
-                raise outcome
-            yield outcome
+            for outcome in pickle.loads(row["outcome"]):
+                if isinstance(outcome, Exception):
+                    raise outcome
+                yield outcome
     except ray.exceptions.RayError as e:
         raise WorkerDied(
             f"a worker of Ray Data died again and again ({type(e).__name__}): see the logs of Ray on its machine; "
             "out of memory is the usual cause, lower scale_out.rows_at_once or scale_out.workers"
         ) from None
+
+
+def bundles(items: Sequence[T], size: Callable[[T], int], least: int) -> Iterator[list[T]]:
+    """The items in order, in parts whose sizes add up to LARGEST or to 1/`least` of all, whichever is less, but of
+    one item at least."""
+    sizes = [size(item) for item in items]
+    limit = min(LARGEST, sum(sizes) / least)
+    part: list[T] = []
+    filled = 0
+    for item, own in zip(items, sizes, strict=True):
+        if part and filled + own > limit:
+            yield part
+            part, filled = [], 0
+        part.append(item)
+        filled += own
+    yield part
 
 
 def _worker(access: S3Access | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -71,10 +96,12 @@ def _worker(access: S3Access | None) -> Callable[[dict[str, Any]], dict[str, Any
 
 def _call(row: dict[str, Any]) -> dict[str, Any]:
     """Runs in the worker. A failure is returned, not raised: Ray would log and keep the whole traceback."""
-    function, item = pickle.loads(row["work"])
+    function, items = pickle.loads(row["work"])
+    outcomes: list[Any] = []
     try:
-        outcome = function(item)
+        outcomes += map(function, items)  # those before a failure are kept
     except Exception as e:
-        outcome = without_text(e).with_traceback(None)
-        outcome.__cause__ = outcome.__context__ = None
-    return {"outcome": pickle.dumps(outcome)}
+        failure = without_text(e).with_traceback(None)
+        failure.__cause__ = failure.__context__ = None
+        outcomes.append(failure)
+    return {"outcome": pickle.dumps(outcomes)}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from operators.config import Sampling, Targeting, Training
+from operators.data.records import Record
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.fidelity import Fidelity
 from operators.llm.connection import Connection
@@ -18,38 +19,40 @@ Progress = Callable[[str, int, int], None]
 
 
 def embed_dataset(dataset: DatasetRef, model: str, store_root: str, *, progress: Progress) -> BlobRef:
-    """Embeds every record's text; stores a float32 array (rows, dimensions) in NumPy's format. Records and
-    vectors pass through: neither is held as a whole."""
-    from operators.embedding import embed_stream
+    """Embeds both sides of every record; stores a float32 array (2 * rows, dimensions) in NumPy's format, see
+    `operators.record_vectors`. Records and vectors pass through: neither is held as a whole."""
+    from operators.record_vectors import embed_records
 
     store = Store(store_root)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "vectors.npy"
-        texts = (r.text for r in store.iter_records(dataset))
-        embed_stream(texts, dataset.rows, model, file=file, progress=progress)
+        embed_records(store.iter_records(dataset), dataset.rows, model, file=file, progress=progress)
         return store.put_file(file)
 
 
 def sample_dataset(
     train: DatasetRef, settings: Sampling, embedder: str, seed: int, store_root: str, *, progress: Progress
 ) -> tuple[DatasetRef, Fidelity]:
-    """Stores a sample of the records, and measures how well it stands for them. Holds their vectors, but only
+    """Stores a sample of the records, and measures how well it stands for them. Holds a vector of each, but only
     the sampled ones of the records themselves."""
-    from operators.embedding import embed_stream
     from operators.fidelity import fidelity
+    from operators.record_vectors import embed_records, whole
     from operators.sampling import sample
 
     store = Store(store_root)
     flags: list[bool | None] = []
     lengths: list[int] = []
 
-    def texts() -> Iterator[str]:
+    def records() -> Iterator[Record]:
         for record in store.iter_records(train):
             flags.append(record.flagged)
             lengths.append(len(record.text))
-            yield record.text
+            yield record
 
-    vectors = embed_stream(texts(), train.rows, embedder, progress=progress)  # in the cache since the embed task
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "vectors.npy"
+        # In the cache since the embed task.
+        vectors = whole(embed_records(records(), train.rows, embedder, file=file, progress=progress))
     chosen = sample(
         vectors, flags, fraction=settings.fraction, minimum=settings.minimum, method=settings.method, seed=seed
     )
@@ -62,7 +65,6 @@ def flag_dataset(
     dataset: DatasetRef,
     embeddings: BlobRef,
     settings: Targeting,
-    embedder: str,
     seed: int,
     task: str,
     judge: Connection | None,
@@ -73,12 +75,13 @@ def flag_dataset(
     """Stores the same records with their quality flags. `judge` gives the labels that `settings` ask for."""
     import numpy as np
 
+    from operators.record_vectors import as_sides
     from operators.targeting import Asking, flag_records, labels_of
 
     store = Store(store_root)
     records = store.get_records(dataset)
     with store.open(embeddings.sha256) as file:
-        vectors = np.lib.format.read_array(file, allow_pickle=False)
+        vectors = as_sides(np.lib.format.read_array(file, allow_pickle=False))
     labels = labels_of(records, settings.label_column) if settings.label_column else None
     asking = (
         Asking(judge.client("judge"), records, task=task, seed=seed, progress=progress)
@@ -93,7 +96,6 @@ def flag_dataset(
         labels=labels,
         ask=asking,
         ask_for=settings.labels,
-        embedder=embedder,
         progress=progress,
     )
     return Flagging(

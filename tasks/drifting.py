@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from operators import drift
 from operators.data.store import BlobRef, DatasetRef, Store
@@ -13,6 +14,7 @@ from operators.drift import Reference
 from operators.errors import ConfigError, DataError
 from operators.models import model_digest
 from operators.publishing import read_bytes
+from operators.record_vectors import as_sides, whole
 from tasks.durable import durable, in_store
 from tasks.runtime import Runtime
 from tasks.scoring import embed
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 @durable(
     "summarize",
+    version="2",
     content=lambda embeddings, embedder, embedder_sha256, seed, store: [  # noqa: ARG005
         embeddings.sha256,
         embedder,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     ],
 )
 def summarize(embeddings: BlobRef, embedder: str, embedder_sha256: str, seed: int, store: str) -> BlobRef:
-    """The summary of a set's embeddings that is kept with the recipe; stores a `Reference` as JSON."""
+    """The summary of a set's vectors that is kept with the recipe; stores a `Reference` as JSON."""
     reference = drift.make_reference(_matrix(embeddings, store), embedder, embedder_sha256, seed)
     return Store(store).put_bytes(reference.model_dump_json().encode())
 
@@ -72,14 +75,21 @@ def drift_from(dataset: DatasetRef, reference: Reference, runtime: Runtime) -> f
 
 
 def read_reference(uri: str, sha256: str) -> Reference:
-    """Reads the summary that lies beside a recipe. Raises DataError where it is another file."""
+    """Reads the summary that lies beside a recipe. Raises DataError where it is another file, or of a version
+    that cannot be compared."""
     data = read_bytes(uri)
     if sha256_bytes(data) != sha256:
         raise DataError(f"{uri}: is not the file that the recipe was made with (its SHA-256 differs)")
-    return Reference.model_validate(json.loads(data))
+    try:
+        return Reference.model_validate_json(data)
+    except ValidationError:
+        raise DataError(
+            f"{uri}: was written by another version of autodp, whose vectors cannot be compared with this one's: "
+            "search the data set again"
+        ) from None
 
 
 def _matrix(embeddings: BlobRef, store: str) -> np.ndarray:
     import numpy as np
 
-    return np.load(io.BytesIO(Store(store).get_bytes(embeddings.sha256)), allow_pickle=False)
+    return whole(as_sides(np.load(io.BytesIO(Store(store).get_bytes(embeddings.sha256)), allow_pickle=False)))

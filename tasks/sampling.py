@@ -67,7 +67,7 @@ def split_questions(
 
 @durable(
     "sample",
-    version="2",
+    version="3",
     content=lambda train, settings, embedder, embedder_sha256, seed, runtime: [  # noqa: ARG005
         train.sha256,
         settings,

@@ -72,7 +72,11 @@ def write_files(
 def process_shards(shards: list[Shard], job: ShardJob, scale: ScaleOut, runtime: Runtime) -> list[ShardRun]:
     """Processes all files on Ray Data. No cache of its own: each file's mark tells what is done."""
     runs = map_each(
-        functools.partial(scale_out.process_shard, job), shards, cluster=runtime.cluster, workers=scale.workers
+        functools.partial(scale_out.process_shard, job),
+        shards,
+        size=lambda shard: shard.rows,
+        cluster=runtime.cluster,
+        workers=scale.workers,
     )
     done: dict[str, ShardRun] = {}
     with shown() as progress:

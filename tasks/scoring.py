@@ -15,10 +15,11 @@ from tasks.runtime import Runtime
 
 @durable(
     "embed",
+    version="2",
     content=lambda dataset, model, model_sha256, runtime: [dataset.sha256, model_sha256],  # noqa: ARG005
 )
 def embed(dataset: DatasetRef, model: str, model_sha256: str, runtime: Runtime) -> BlobRef:  # noqa: ARG001
-    """Sentence embeddings, one row a record, on a Ray worker."""
+    """Sentence embeddings of both sides of every record (`operators.record_vectors`), on a Ray worker."""
     with shown() as progress:
         return jobs.run(
             remote.embed_dataset,
@@ -33,8 +34,8 @@ def embed(dataset: DatasetRef, model: str, model_sha256: str, runtime: Runtime) 
 
 @durable(
     "flag-low-quality",
-    version="2",
-    content=lambda dataset, embeddings, settings, embedder, embedder_sha256, seed, task, runtime: [  # noqa: ARG005
+    version="3",
+    content=lambda dataset, embeddings, settings, embedder_sha256, seed, task, runtime: [  # noqa: ARG005
         dataset.sha256,
         settings,
         embedder_sha256,
@@ -47,7 +48,6 @@ def flag_low_quality(
     dataset: DatasetRef,
     embeddings: BlobRef,
     settings: Targeting,
-    embedder: str,
     embedder_sha256: str,  # noqa: ARG001 - for the key
     seed: int,
     task: str,
@@ -66,12 +66,10 @@ def flag_low_quality(
             dataset,
             embeddings,
             settings,
-            embedder,
             seed,
             task,
             judge,
             runtime.store,
             cluster=runtime.cluster,
-            num_cpus=runtime.embedding_cpus,  # most of the time goes into embedding questions and answers
             progress=progress,
         )

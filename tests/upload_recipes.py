@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tiny import rows
 
 from operators.config import Targeting
+from operators.data.records import Message, Record
 from operators.digest import sha256_bytes
 from operators.drift import make_reference
 from operators.models import MINILM, SMOLLM2, model_digest
 from operators.publishing import recipe_yaml
+from operators.record_vectors import embed_records, whole
 from operators.results import Recipe, RecordsFile
 from operators.strategist.space import Team
 from operators.teams.registry import build
@@ -37,15 +38,17 @@ def as_lines(found: list[dict[str, Any]]) -> bytes:
 def publish_recipe(
     folder: Path,
     name: str,
-    embeddings: np.ndarray | None = None,
+    found_on: list[dict[str, Any]] | None = None,
     teams: Mapping[Team, Mapping[str, dict[str, Any]]] = DROPS_STUCK,
     targeting: Targeting = Targeting(enabled=False),  # noqa: B008 - frozen
 ) -> Path:
-    """The recipe in a search's output directory, with a summary of the set's `embeddings` where given."""
+    """The recipe in a search's output directory, with a summary of the rows it was `found_on`, where given."""
     folder.mkdir(parents=True)
     reference = None
-    if embeddings is not None:
-        content = make_reference(embeddings, MINILM, model_digest(MINILM)).model_dump_json().encode()
+    if found_on is not None:
+        turns = [(Message("user", r["question"]), Message("assistant", r["answer"])) for r in found_on]
+        vectors = embed_records([Record(str(i), t) for i, t in enumerate(turns)], len(turns))
+        content = make_reference(whole(vectors), MINILM, model_digest(MINILM)).model_dump_json().encode()
         (folder / "reference.json").write_bytes(content)
         reference = RecordsFile(file="reference.json", sha256=sha256_bytes(content))
     recipe = Recipe(

@@ -46,8 +46,15 @@ class Record:
 
     @property
     def text(self) -> str:
-        """All turns joined by newlines: what is embedded, deduplicated and measured."""
+        """All turns joined by newlines: what is deduplicated and measured."""
         return "\n".join(m.content for m in self.messages)
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What is asked (all turns but the assistant's) and what is answered (all of the assistant's)."""
+        asked = "\n".join(m.content for m in self.messages if m.role != "assistant")
+        answered = "\n".join(m.content for m in self.messages if m.role == "assistant")
+        return asked, answered
 
     @property
     def generated_by(self) -> str | None:

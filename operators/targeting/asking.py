@@ -10,7 +10,6 @@ from operators.llm.ask import TOLERATED_FAILURES
 from operators.llm.client import LLMClient
 from operators.llm.messages import TRANSPORT_ERRORS, Answer, Request, Schema
 from operators.llm.prompts import data_block, system_prompt
-from operators.targeting.matrix import sides_of
 
 CLEAN, LOW = "clean", "low"
 MAX_CHARACTERS = 4000
@@ -84,7 +83,7 @@ class Asking:
 
     def _request(self, record: Record, order: int) -> Request:
         first, second = (CLEAN, LOW) if order == 0 else (LOW, CLEAN)
-        question, answer = sides_of(record)
+        question, answer = record.sides
         block = data_block([("Question", _shown(question)), ("Answer", _shown(answer))])
         return Request(
             system=system_prompt(_RULE, f"What the records are for: {self.task}" if self.task else ""),

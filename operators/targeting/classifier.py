@@ -150,9 +150,12 @@ def out_of_fold(
 ) -> np.ndarray:
     """Scores in (0, 1) of the rows `of`, shape (n, f), by a classifier trained on `rows` with `target` and
     `weight`. `group[i]` is the place in `of` that row i was made from: no row of `of` is scored by a model that
-    saw it or a copy of it, and rows that nothing was made from are scored by all. A fold that is trained on one
-    class only scores every row with the share of that class."""
-    fold = np.random.default_rng(seed).permutation(len(of)) % FOLDS
+    saw it or a copy of it, and rows that nothing was made from are scored by all. Equal rows of `of` are in one
+    fold and get equal scores. A fold that is trained on one class only scores every row with the share of that
+    class."""
+    number: dict[bytes, int] = {}
+    distinct = np.array([number.setdefault(row.tobytes(), len(number)) for row in of])
+    fold = (np.random.default_rng(seed).permutation(len(number)) % FOLDS)[distinct]
     unseen = ~np.isin(np.arange(len(of)), group[weight > 0])
     scores = np.zeros(len(of))
     for k in range(FOLDS):

@@ -9,11 +9,11 @@ import numpy as np
 
 from operators.data.records import Record
 from operators.errors import ConfigError, DataError
-from operators.models import MINILM
+from operators.record_vectors import whole
 from operators.sampling import check_finite
 from operators.targeting.active import Ask, collect
 from operators.targeting.classifier import with_labels, without_labels
-from operators.targeting.matrix import build_matrix, sides_of
+from operators.targeting.matrix import build_matrix
 
 FEWEST_RECORDS = 20
 FEWEST_LABELS = 5
@@ -40,39 +40,40 @@ class Targeting:
 
 def flag_records(
     records: Sequence[Record],
-    embeddings: np.ndarray,
+    vectors: np.ndarray,
     *,
     precision: float,
     seed: int,
     labels: Sequence[bool | None] | None = None,
     ask: Ask | None = None,
     ask_for: int = 0,
-    embedder: str = MINILM,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Targeting:
     """Scores every record as clean or low quality; one that lacks a side, where most do not, is of low quality.
 
-    `embeddings` are of the whole records, shape (n, d), by the model `embedder`. Without `labels` the classifier
-    learns from the set itself and damaged copies of it; with labels (True: low quality, None: unknown) it learns
-    from those, and the unsupervised verdict is one of its features. `ask(places)` gives up to `ask_for` further
-    labels, asked where they tell most. `precision` in (0, 1) is asked of the records flagged True, on average.
+    `vectors` are the records' as `operators.record_vectors.embed_records` gives them, shape (n, 2, d). Without
+    `labels` the classifier learns from the set itself and damaged copies of it; with labels (True: low quality,
+    None: unknown) it learns from those, and the unsupervised verdict is one of its features. `ask(places)` gives
+    up to `ask_for` further labels, asked where they tell most. `precision` in (0, 1) is asked of the records
+    flagged True, on average.
 
-    Raises DataError where embeddings or labels do not fit the records or are not finite, ConfigError where
+    Raises DataError where vectors or labels do not fit the records or are not finite, ConfigError where
     `precision` is out of range.
     """
     n = len(records)
     if not 0 < precision < 1:
         raise ConfigError(f"targeting.precision is {precision}: give a share between 0 and 1")
-    if embeddings.ndim != 2 or len(embeddings) != n:
-        raise DataError(f"expected one embedding a record, got shape {embeddings.shape} for {n} records")
+    if vectors.ndim != 3 or vectors.shape[:2] != (n, 2):
+        raise DataError(f"expected two vectors a record, got shape {vectors.shape} for {n} records")
     if labels is not None and len(labels) != n:
         raise DataError(f"expected one label a record, got {len(labels)} for {n} records")
-    check_finite(embeddings)
     if n < FEWEST_RECORDS:
         return _undecided(n, f"{n} records are too few to tell good from bad (at least {FEWEST_RECORDS})")
-    matrix = build_matrix(records, embeddings, seed=seed, embedder=embedder, progress=progress)
+    of_records = whole(vectors)
+    check_finite(of_records)
+    matrix = build_matrix(records, vectors, of_records, seed=seed, progress=progress)
     unaided = without_labels(matrix, seed)
-    features = np.hstack([matrix.records, _reduced(embeddings)])
+    features = np.hstack([matrix.records, _reduced(of_records)])
 
     def fit(given: Sequence[bool | None]) -> np.ndarray | None:
         low, clean = _counts(given)
@@ -104,7 +105,7 @@ def flag_records(
 def _lacks_side(records: Sequence[Record], labels: Sequence[bool | None]) -> np.ndarray:
     """Where a question or an answer is missing and no label calls the record clean: a fault that needs no
     classifier. A set of which most records lack a side is meant to be so."""
-    lacks = np.array([not all(side.strip() for side in sides_of(r)) for r in records], bool)
+    lacks = np.array([not all(side.strip() for side in r.sides) for r in records], bool)
     if lacks.mean() > 0.5:
         return np.zeros(len(records), bool)
     return lacks & np.array([v is not False for v in labels], bool)
@@ -131,7 +132,8 @@ def thresholds(probabilities: np.ndarray, precision: float) -> tuple[float, floa
     are clean where they are so with at least that certainty: below 1 - `precision`."""
     falling = np.sort(probabilities)[::-1]
     means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
-    enough = falling[means >= precision]
+    last = np.r_[falling[1:] != falling[:-1], True]  # equal ones are flagged together
+    enough = falling[last & (means >= precision)]
     threshold = max(0.5, float(enough[-1])) if len(enough) else float("inf")
     return threshold, min(threshold, 1 - precision)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from operators.data.records import Record
-from operators.embedding import embed
 from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.features import SetStatistics, grams
 from operators.targeting.relations import NAMES, Relations
@@ -34,34 +33,25 @@ class Matrix:
     kinds: list[str]
 
 
-def sides_of(record: Record) -> tuple[str, str]:
-    """A conversation as two texts: what is asked (all turns but the assistant's) and what is answered."""
-    asked = "\n".join(m.content for m in record.messages if m.role != "assistant")
-    answered = "\n".join(m.content for m in record.messages if m.role == "assistant")
-    return asked, answered
-
-
 def build_matrix(
     records: Sequence[Record],
-    embeddings: np.ndarray,
+    vectors: np.ndarray,
+    of_records: np.ndarray,
     *,
     seed: int,
-    embedder: str,
     kinds: Sequence[str] = tuple(CORRUPTIONS),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Matrix:
     """Numbers of all records and of copies damaged in the given `kinds` (none: no copies).
 
-    `embeddings` are of the whole records, shape (n, d). Questions and answers are embedded here, copies are not:
-    a copy uses the embeddings of the records its two sides come from.
+    `vectors` are of the records' sides, shape (n, 2, d), `of_records` of the whole records, shape (n, d): see
+    `operators.record_vectors`. A copy uses the vectors of the records its two sides come from.
     """
-    sides = [Sides(*sides_of(r), i, i) for i, r in enumerate(records)]
-    questions = embed([s.question for s in sides], embedder, progress=progress)
-    answers = embed([s.answer for s in sides], embedder, progress=progress)
+    sides = [Sides(*r.sides, i, i) for i, r in enumerate(records)]
     rng = np.random.default_rng(seed)
     known = np.sort(rng.permutation(len(sides))[:KNOWN])
     stats = SetStatistics({int(i): sides[i] for i in known})
-    relations = Relations(embeddings, questions, answers, stats, seed)
+    relations = Relations(of_records, vectors[:, 0], vectors[:, 1], stats, seed)
     copies, made_as = _damage(sides, known, kinds, rng)
     names: list[str] = []
 

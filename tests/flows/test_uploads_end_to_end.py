@@ -52,11 +52,8 @@ def search_settings(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Everything running; data set `med` has an approved recipe with a summary of its set, `burst` one without."""
-    from operators.embedding import embed
-
     folder = tmp_path_factory.mktemp("site")
-    texts = [f"{r['question']}\n{r['answer']}" for r in records(80, seed=5)]
-    med = publish_recipe(folder / "med", "med", embed(texts))
+    med = publish_recipe(folder / "med", "med", records(80, seed=5))
     burst = publish_recipe(folder / "burst", "burst")
     values = {
         "on_upload": {"claim_seconds": 8, "search": search_settings(folder), "cluster": {"num_cpus": 2}},

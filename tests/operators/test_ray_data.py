@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import subprocess
 import sys
 
+from hypothesis import given
+from hypothesis import strategies as st
 from ray import cloudpickle
 
 from operators.data.containers import filesystem
 from operators.data.s3 import S3Access
-from operators.ray_data import _worker
+from operators.errors import DataError
+from operators.ray_data import LARGEST, _call, _worker, bundles
 
 IN_A_WORKER = """
 import pickle, sys
@@ -19,11 +23,34 @@ sys.stdout.buffer.write(pickle.dumps(call(row)))
 """
 
 
+def _double(n: int) -> int:
+    if n < 0:
+        raise DataError("a number below zero: give another one")
+    return 2 * n
+
+
+def test_what_is_done_before_a_failure_is_kept() -> None:
+    outcomes = pickle.loads(_call({"work": pickle.dumps((_double, [3, 4, -1, 5]))})["outcome"])
+    assert outcomes[:2] == [6, 8]
+    assert str(outcomes[2]) == "a number below zero: give another one"
+    assert len(outcomes) == 3
+
+
+@given(st.lists(st.integers(0, 2 * LARGEST), min_size=1, max_size=60), st.integers(1, 20))
+def test_small_items_go_together_in_order(sizes: list[int], least: int) -> None:
+    parts = list(bundles(sizes, lambda size: size, least))
+    assert list(itertools.chain(*parts)) == sizes
+    assert all(parts)
+    limit = min(LARGEST, sum(sizes) / least)
+    assert all(len(part) == 1 or sum(part) <= limit for part in parts)
+    assert all(sum(a) + b[0] > limit for a, b in itertools.pairwise(parts))
+
+
 def test_a_worker_reaches_s3_by_the_keys_of_its_driver() -> None:
     worker = _worker(S3Access(key="an-id", secret="a-secret"))
-    row = {"work": pickle.dumps((filesystem, "s3://bucket/rows.parquet"))}
+    row = {"work": pickle.dumps((filesystem, ["s3://bucket/rows.parquet"]))}
     sent = cloudpickle.dumps((worker, row))
     done = subprocess.run([sys.executable, "-c", IN_A_WORKER], input=sent, capture_output=True, check=True)
-    fs, path = pickle.loads(pickle.loads(done.stdout)["outcome"])
+    [(fs, path)] = pickle.loads(pickle.loads(done.stdout)["outcome"])
     assert (fs.key, fs.secret, path) == ("an-id", "a-secret", "bucket/rows.parquet")
     assert "a-secret" not in repr(worker)

@@ -7,8 +7,8 @@ import numpy as np
 from operators.config import Sampling
 from operators.data.records import Message, Record
 from operators.data.store import Store
-from operators.embedding import embed
 from operators.models import MINILM
+from operators.record_vectors import as_sides, embed_records
 from operators.remote import embed_dataset, sample_dataset
 
 RECORDS = [
@@ -26,7 +26,7 @@ def test_vectors_of_a_stored_set(tmp_path):
     blob = embed_dataset(store.put_records(RECORDS), MINILM, store.root, progress=quiet)
     with store.open(blob.sha256) as file:
         found = np.lib.format.read_array(file, allow_pickle=False)
-    assert (found == embed([r.text for r in RECORDS])).all()
+    assert (as_sides(found) == embed_records(RECORDS, len(RECORDS))).all()
 
 
 def test_the_sample_is_stored_in_order_and_measured(tmp_path):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from operators.data.records import Message, Record
-from operators.embedding import embed
 from operators.errors import ConfigError, DataError
+from operators.record_vectors import embed_records
 from operators.targeting import Targeting, flag_records
 
 PARTS = ("heart", "liver", "lung", "kidney", "brain", "skin", "bone", "eye", "ear", "nose")
@@ -24,8 +24,8 @@ def pairs(n: int) -> list[tuple[str, str]]:
 
 def flagged(sides: Sequence[tuple[str, str]], **options) -> Targeting:
     records = [Record(str(i), (Message("user", q), Message("assistant", a))) for i, (q, a) in enumerate(sides)]
-    embeddings = embed([r.text for r in records])
-    found = flag_records(records, embeddings, **{"precision": 0.8, "seed": 0, **options})
+    vectors = embed_records(records, len(records))
+    found = flag_records(records, vectors, **{"precision": 0.8, "seed": 0, **options})
     assert len(found.flags) == len(found.probabilities) == len(records)
     assert np.isfinite(found.probabilities).all()
     assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
@@ -34,7 +34,7 @@ def flagged(sides: Sequence[tuple[str, str]], **options) -> Targeting:
 
 @pytest.mark.parametrize("n", [0, 19])
 def test_too_few_records_are_undecided(n):
-    found = flagged(pairs(n)) if n else flag_records([], np.empty((0, 384)), precision=0.8, seed=0)
+    found = flagged(pairs(n)) if n else flag_records([], np.empty((0, 2, 384)), precision=0.8, seed=0)
     assert found.flags == [None] * n
     assert f"{n} records are too few to tell good from bad (at least 20)" in found.note
 
@@ -99,23 +99,29 @@ def test_identical_rows_stop_no_neighbour_search_and_no_tree():
     assert "No labels were used" in flagged([pairs(1)[0]] * 6000).note
 
 
+def test_equal_records_get_equal_verdicts():
+    """But for the first of its kind, which repeats none before it."""
+    found = flagged([pairs(1)[0]] * 300)
+    assert len(set(found.flags[1:])) == 1
+    found = flagged([*pairs(50), *[("What is <b>pus</b>?", "pus pus pus pus")] * 30])
+    assert len(set(found.flags[51:])) == 1
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_embeddings_that_are_no_numbers_are_named(value):
     sides = pairs(30)
     records = [Record(str(i), (Message("user", q), Message("assistant", a))) for i, (q, a) in enumerate(sides)]
-    embeddings = np.ones((30, 8), np.float32)
-    embeddings[[4, 9], 2] = value
+    vectors = np.ones((30, 2, 8), np.float32)
+    vectors[[4, 9], [0, 1], 2] = value
     with pytest.raises(DataError, match=r"2 of 30 embeddings are not finite \(rows 4, 9\)"):
-        flag_records(records, embeddings, precision=0.8, seed=0)
+        flag_records(records, vectors, precision=0.8, seed=0)
 
 
-def test_what_does_not_fit_together_is_refused(tmp_path):
+def test_what_does_not_fit_together_is_refused():
     records = [Record(str(i), (Message("user", "q"), Message("assistant", "a"))) for i in range(30)]
-    with pytest.raises(DataError, match="one embedding a record"):
-        flag_records(records, np.ones((29, 8)), precision=0.8, seed=0)
+    with pytest.raises(DataError, match="two vectors a record"):
+        flag_records(records, np.ones((29, 2, 8)), precision=0.8, seed=0)
     with pytest.raises(DataError, match="one label a record, got 3 for 30"):
-        flag_records(records, np.ones((30, 8)), precision=0.8, seed=0, labels=[True, False, None])
+        flag_records(records, np.ones((30, 2, 8)), precision=0.8, seed=0, labels=[True, False, None])
     with pytest.raises(ConfigError, match=r"targeting\.precision is 1"):
-        flag_records(records, np.ones((30, 8)), precision=1, seed=0)
-    with pytest.raises(ConfigError, match="embedding model"):
-        flag_records(records, np.ones((30, 8)), precision=0.8, seed=0, embedder=str(tmp_path))
+        flag_records(records, np.ones((30, 2, 8)), precision=1, seed=0)
