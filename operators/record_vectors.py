@@ -56,5 +56,6 @@ def whole(sides: np.ndarray) -> np.ndarray:
     found = np.empty((sides.shape[0], sides.shape[2]), np.float32)
     for start in range(0, len(sides), _BLOCK):
         part = sides[start : start + _BLOCK].sum(axis=1)
-        found[start : start + _BLOCK] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+        with np.errstate(invalid="ignore"):  # what is not finite stays so, for who checks it
+            found[start : start + _BLOCK] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
     return found

@@ -143,7 +143,8 @@ def _reduced(embeddings: np.ndarray) -> np.ndarray:
     from sklearn.decomposition import PCA
 
     size = min(_COMPONENTS, *embeddings.shape)
-    return np.asarray(PCA(size, svd_solver="randomized", random_state=0).fit_transform(embeddings))
+    with np.errstate(invalid="ignore"):  # rows that are all equal have no variance to take a share of
+        return np.asarray(PCA(size, svd_solver="randomized", random_state=0).fit_transform(embeddings))
 
 
 def _undecided(n: int, why: str) -> Targeting:
