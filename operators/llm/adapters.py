@@ -5,10 +5,7 @@ Requests of several adapters share the server's batches.
 
 from __future__ import annotations
 
-import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -67,31 +64,32 @@ def load(base_url: str, name: str, folder: Path, endpoint: TargetEndpoint) -> No
 
     Raises ConfigError where the server takes no adapters, EndpointError where it does not take this one.
     """
-    body = json.dumps({"lora_name": name, "lora_path": str(folder)}).encode()
-    headers = {"content-type": "application/json"}
-    if key := os.environ.get(endpoint.api_key_env):
-        headers["authorization"] = f"Bearer {key}"
+    import httpx
+
+    key = os.environ.get(endpoint.api_key_env)
     root = base_url.rstrip("/").removesuffix("/v1")
-    request = urllib.request.Request(root + LOAD_PATH, body, headers)
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(request, timeout=LOAD_TIMEOUT):
-            return
-    except urllib.error.HTTPError as e:
-        reply = e.read(10_000).decode("utf-8", "replace")
-        if "already been loaded" in reply or "already loaded" in reply:
-            return
-        if e.code in (404, 405):
-            raise ConfigError(
-                "the target endpoint takes no adapters: start vLLM with --enable-lora and "
-                "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"
-            ) from None
-        raise EndpointError(
-            f"the target endpoint takes no such adapter (HTTP {e.code}): it has to see endpoints.target.adapters"
-            ", serve the target model, and allow training.lora.rank"
-        ) from None
-    except OSError:
+        reply = httpx.post(
+            root + LOAD_PATH,
+            json={"lora_name": name, "lora_path": str(folder)},
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            timeout=LOAD_TIMEOUT,
+            follow_redirects=False,  # the key is for this server
+            trust_env=False,  # no proxy: adapters are shared by a directory, so the server is near
+        )
+    except httpx.HTTPError:
         raise EndpointError(f"the target endpoint cannot be reached for {LOAD_PATH}") from None
+    if reply.is_success or "already been loaded" in reply.text or "already loaded" in reply.text:
+        return
+    if reply.status_code in (404, 405):
+        raise ConfigError(
+            "the target endpoint takes no adapters: start vLLM with --enable-lora and "
+            "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"
+        )
+    raise EndpointError(
+        f"the target endpoint takes no such adapter (HTTP {reply.status_code}): it has to see "
+        "endpoints.target.adapters, serve the target model, and allow training.lora.rank"
+    )
 
 
 def as_request(question: Record, max_tokens: int) -> Request:

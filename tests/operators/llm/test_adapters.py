@@ -42,12 +42,14 @@ def replying():
     """Starts servers that give one reply to every POST."""
     servers = []
 
-    def start(status, body):
+    def start(status, body=b"", location=None):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))
+                if location:
+                    self.send_header("location", location)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -77,6 +79,13 @@ def test_a_server_without_adapters_is_a_clear_error(replying, tmp_path):
         load(replying(400, b'{"error": "no such directory"}'), "x", tmp_path, HERE)
     with pytest.raises(EndpointError, match="cannot be reached"):
         load("http://127.0.0.1:9", "x", tmp_path, HERE)
+
+
+def test_a_redirect_does_not_take_the_key_elsewhere(replying, tmp_path):
+    elsewhere = replying(200)
+    load(elsewhere, "x", tmp_path, HERE)
+    with pytest.raises(EndpointError, match="HTTP 307"):
+        load(replying(307, location=elsewhere), "x", tmp_path, HERE)
 
 
 @pytest.mark.e2e
