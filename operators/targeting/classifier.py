@@ -55,19 +55,22 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
     positives from the last round's out-of-fold probabilities, and leaves the undecided out. A copy counts only as
     far as its source is taken for clean. Both classes weigh the same in training; the set's own share of low
     quality is then found by expectation maximisation (Saerens, Latinne & Decaestecker 2002), which is what makes
-    the probabilities calibrated.
+    the probabilities calibrated. Of a large set, training sees the known part alone; the last round's classifiers
+    score the others.
     """
-    n, m = len(matrix.records), len(matrix.copies)
-    rows = np.vstack([matrix.records, matrix.copies, matrix.records])
+    part = matrix.known_part()
+    n, m = len(part.records), len(part.copies)
+    rows = np.vstack([part.records, part.copies, part.records])
     target = np.r_[np.zeros(n), np.ones(m), np.ones(n)]
-    group = np.r_[np.arange(n), matrix.sources, np.arange(n)]
-    unusual = extremeness(matrix)
+    group = np.r_[np.arange(n), part.sources, np.arange(n)]
+    order = np.r_[matrix.known, np.setdiff1d(np.arange(len(matrix.records)), matrix.known)]
+    unusual = extremeness(part)
     typical = unusual <= np.quantile(unusual, TYPICAL)
-    outlying = outlyingness(matrix, typical) > OUTLYING
+    outlying = outlyingness(part, typical) > OUTLYING
     clean, low = (typical & ~outlying).astype(float), outlying.astype(float)
-    found = np.full(n, 0.5)
+    found = np.full(len(order), 0.5)
     for turn in range(ROUNDS):
-        copies = clean[matrix.sources]
+        copies = clean[part.sources]
         copies = copies * clean.sum() / max(1.0, copies.sum())
         if turn < OUTLYING_ROUNDS:
             low *= min(1.0, OUTLYING_WEIGHT * clean.sum() / max(1.0, low.sum()))
@@ -75,12 +78,15 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
         if not clean.any() or not copies.any():
             break
         share = float((copies.sum() + low.sum()) / weight.sum())
-        scores = out_of_fold(rows, target, weight, group, matrix.records, seed + turn, boosted())
+        scored = part.records if turn + 1 < ROUNDS else matrix.records[order]
+        scores = out_of_fold(rows, target, weight, group, scored, seed + turn, boosted())
         found = with_prior_of_set(scores, share)
         clean, low = (found < CLEAN_BELOW).astype(float), (found > LOW_ABOVE).astype(float)
         if turn + 1 < OUTLYING_ROUNDS:
             low = np.maximum(low, outlying & (found > OUTLYING_STAYS))
-    return found
+    if len(found) < len(order):  # it ended early: nothing was left to learn from
+        found = np.r_[found, np.full(len(order) - len(found), 0.5)]
+    return found[np.argsort(order)]
 
 
 def with_labels(
@@ -156,7 +162,7 @@ def out_of_fold(
     number: dict[bytes, int] = {}
     distinct = np.array([number.setdefault(row.tobytes(), len(number)) for row in of])
     fold = (np.random.default_rng(seed).permutation(len(number)) % FOLDS)[distinct]
-    unseen = ~np.isin(np.arange(len(of)), group[weight > 0])
+    unseen = ~np.isin(distinct, distinct[group[weight > 0]])
     scores = np.zeros(len(of))
     for k in range(FOLDS):
         train = (fold[group] != k) & (weight > 0)

@@ -23,7 +23,8 @@ class Matrix:
     """Numbers of records and copies, float64 with NaN where undefined.
 
     `records` is of shape (n, f), `copies` of shape (m, f); `sources[i]` is the place of the record that copy i
-    was made from, `kinds[i]` how it was damaged.
+    was made from, `kinds[i]` how it was damaged. `known` are the places, in order, of the records that copies were
+    made from or could have been: all of a small set.
     """
 
     names: list[str]
@@ -31,6 +32,12 @@ class Matrix:
     copies: np.ndarray
     sources: np.ndarray
     kinds: list[str]
+    known: np.ndarray
+
+    def known_part(self) -> Matrix:
+        """The known records alone, with the same copies."""
+        sources, places = np.searchsorted(self.known, self.sources), np.arange(len(self.known))
+        return Matrix(self.names, self.records[self.known], self.copies, sources, self.kinds, places)
 
 
 def build_matrix(
@@ -70,7 +77,7 @@ def build_matrix(
         return np.vstack(blocks) if blocks else np.empty((0, len(names)))
 
     of_records = numbers(sides)
-    return Matrix(names, of_records, numbers(copies), np.array([c.asker for c in copies], int), made_as)
+    return Matrix(names, of_records, numbers(copies), np.array([c.asker for c in copies], int), made_as, known)
 
 
 def _damage(

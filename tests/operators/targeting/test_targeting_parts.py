@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
-from operators.targeting.classifier import boosted, out_of_fold, with_prior_of_set
+from operators.data.loading import load
+from operators.example import build_example
+from operators.models import STATIC_MINILM
+from operators.record_vectors import embed_records, whole
+from operators.targeting.classifier import boosted, out_of_fold, with_prior_of_set, without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.features import SetStatistics, grams
 from operators.targeting.flagging import thresholds
+from operators.targeting.matrix import build_matrix
 
 PROSE = st.text("abcdefgh ,.é医", min_size=1, max_size=80).filter(str.strip)
 SIDES = st.builds(Sides, PROSE, PROSE, st.just(0), st.just(0))
@@ -115,3 +122,26 @@ def test_unseen_records_are_scored_by_all_folds():
         rows[:200], (rows[:200, 0] > 0).astype(float), np.ones(200), np.arange(200), rows, 0, boosted()
     )
     assert np.mean((scores[200:] > 0.5) == (rows[200:, 0] > 0)) > 0.9
+
+
+def test_equal_records_are_scored_alike_though_one_was_not_trained_on():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(200, 3))
+    of = np.vstack([rows, rows])  # the second half are further records, of which no label is known
+    target = (rng.random(200) < 0.5).astype(float)
+    scores = out_of_fold(rows, target, np.ones(200), np.arange(200), of, 0, boosted())
+    assert (scores[:200] == scores[200:]).all()
+
+
+def test_records_outside_the_known_part_are_scored_as_well_as_those_inside(monkeypatch, tmp_path):
+    monkeypatch.setattr("operators.targeting.matrix.KNOWN", 400)
+    example = build_example(tmp_path, 800)
+    records = load(str(example.train)).records
+    low = np.array([json.loads(line)["kind"] != "clean" for line in example.labels.read_text().splitlines()])
+    vectors = embed_records(records, len(records), STATIC_MINILM)
+    matrix = build_matrix(records, vectors, whole(vectors), seed=0)
+    assert len(matrix.known) == 400
+    found = without_labels(matrix, 0)
+    others = np.setdiff1d(np.arange(len(records)), matrix.known)
+    assert roc_auc_score(low[matrix.known], found[matrix.known]) > 0.9
+    assert roc_auc_score(low[others], found[others]) > 0.9

@@ -10,7 +10,9 @@ from operators.targeting.typical import extremeness, outlyingness
 
 def matrix(columns: dict[str, np.ndarray]) -> Matrix:
     records = np.column_stack(list(columns.values()))
-    return Matrix(list(columns), records, np.empty((0, len(columns))), np.empty(0, int), [])
+    return Matrix(
+        list(columns), records, np.empty((0, len(columns))), np.empty(0, int), [], np.arange(len(records))
+    )
 
 
 def ordinary(n: int, seed: int = 0) -> dict[str, np.ndarray]:
