@@ -10,9 +10,9 @@ from operators.strategist.space import Strategy, label
 
 
 def best_trial(trials: Sequence[Trial], named: Strategy | None = None) -> Trial:
-    """The one the strategist named, else the one with the highest score, of those trained to the end where there
-    is one. Raises ValueError on no trials."""
-    return max(trials, key=lambda t: (not t.stopped, t.strategy == named, t.comparison.score))
+    """The one the strategist named, else the one with the highest score and of equal ones the shortest, of those
+    trained to the end where there is one. Raises ValueError on no trials."""
+    return max(trials, key=lambda t: (not t.stopped, t.strategy == named, t.comparison.score, -len(t.strategy)))
 
 
 def lead(best: Trial, trials: Sequence[Trial], confidence: float) -> Lead | None:

@@ -60,6 +60,11 @@ def test_the_strategists_choice_goes_before_the_score():
     assert best_trial(trials, CLEANING).strategy == CLEANING
 
 
+def test_of_equal_scores_the_shortest_strategy_is_best():
+    trials = [trial(s, [1.0] * 60) for s in ((*SELECTION, *CLEANING), CLEANING, (*CLEANING, *SELECTION))]
+    assert best_trial(trials).strategy == CLEANING
+
+
 def test_the_best_is_compared_with_the_second():
     trials = [trial(CLEANING, [1.0] * 60), trial(SELECTION, [1.0] * 30 + [-1.0] * 30), trial((), [-1.0] * 60)]
     found = lead(trials[0], trials, 0.95)
