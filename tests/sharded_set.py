@@ -83,8 +83,13 @@ def read_files(folder: Path) -> list[dict[str, Any]]:
     return [row for file in sorted(folder.glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
 
 
-def write_recipe(folder: Path, asked: dict[str, Any], teams: dict[Team, list[OperatorSpec]]) -> Path:
-    """A recipe of these teams without targeting, which was judged on the question of the row `asked`."""
+def write_recipe(
+    folder: Path,
+    asked: dict[str, Any],
+    teams: dict[Team, list[OperatorSpec]],
+    targeting: Targeting = Targeting(enabled=False),  # noqa: B008 - frozen
+) -> Path:
+    """A recipe of these teams, which was judged on the question of the row `asked`."""
     held_out = Record("e", (Message("user", asked["question"]), Message("assistant", asked["answer"])))
     evaluation = (held_out.to_json() + "\n").encode()
     (folder / "evaluation.jsonl").write_bytes(evaluation)
@@ -97,7 +102,7 @@ def write_recipe(folder: Path, asked: dict[str, Any], teams: dict[Team, list[Ope
         target_model_sha256=model_digest(SMOLLM2),
         embedder=MINILM,
         embedder_sha256=model_digest(MINILM),
-        targeting=Targeting(enabled=False),
+        targeting=targeting,
         evaluation=RecordsFile(file="evaluation.jsonl", sha256=sha256_bytes(evaluation)),
         left_out="question",
     )

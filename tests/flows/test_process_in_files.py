@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from sharded_set import ALONE, dirty_rows, read_files, write_files, write_recipe, write_whole
 
+from operators.config import Targeting
 from operators.errors import ConfigError, DataError
 from operators.strategist.space import Team
 from operators.teams.registry import build
@@ -18,11 +19,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("stack")]
 ROWS = [*dirty_rows(200), *dirty_rows(60)]
 
 
+TOGETHER = [build(name).spec for name in ("strip_markup", "near_duplicates", "truncated_answers")]
+TEAMS = {Team.CLEANING: [*ALONE[:4], *TOGETHER], Team.SELECTION: [build("random_selection").spec]}
+
+
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    together = [build(name).spec for name in ("strip_markup", "near_duplicates", "truncated_answers")]
-    teams = {Team.CLEANING: [*ALONE[:4], *together], Team.SELECTION: [build("random_selection").spec]}
-    return write_recipe(tmp_path, ROWS[4], teams)
+    return write_recipe(tmp_path, ROWS[4], TEAMS)
 
 
 def process(recipe: Path, **values: Any) -> Any:
@@ -41,6 +44,18 @@ def test_what_looks_at_the_whole_set_gives_what_it_gives_of_one_file(tmp_path: P
     assert (many.rows_in, many.rows_out, many.quarantined) == (one.rows_in, one.rows_out, one.quarantined)
     assert [run.team for run in many.runs] == [Team.CLEANING, Team.SELECTION]
     assert 20 < many.rows_out < 150
+
+
+def test_flags_of_many_files_are_those_of_one(tmp_path: Path) -> None:
+    """`repetition` drops what was flagged only: an operator that judges alone, but after the flags."""
+    teams = {Team.CLEANING: [build("repetition", {"action": "drop"}).spec, build("near_duplicates").spec]}
+    recipe = write_recipe(tmp_path, ROWS[4], teams, Targeting())
+    source = write_files(tmp_path / "in", ROWS, 4)
+    whole = write_whole(tmp_path / "whole.parquet", ROWS)
+    one = process(recipe, input=str(whole), output=str(tmp_path / "expected.parquet"))
+    many = process(recipe, input=str(source), output=str(tmp_path / "out"), scale_out={"rows_at_once": 13})
+    assert read_files(tmp_path / "out") == pq.read_table(tmp_path / "expected.parquet").to_pylist()
+    assert 20 < many.rows_out == one.rows_out < many.rows_in
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_written(tmp_path: Path, recipe: Path) -> None:
