@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.applying import apply_teams, prepared
 from flows.prepare import load_input
 from flows.scale_out import process_in_files
-from operators.config import Cluster, Data, Endpoint, Endpoints, ScaleOut, Settings
+from operators.config import FLAGS_VERSION, Cluster, Data, Endpoint, Endpoints, ScaleOut, Settings
 from operators.data.store import DatasetRef
 from operators.errors import ConfigError
 from operators.models import model_digest
@@ -148,6 +148,11 @@ def _check_models(recipe: Recipe) -> None:
 
 
 def _check_operators(recipe: Recipe, uri: str) -> None:
+    if recipe.targeting.enabled and recipe.targeting_version != FLAGS_VERSION:
+        raise ConfigError(
+            f"{uri}: the recipe was made with version {recipe.targeting_version} of targeting, this is version "
+            f"{FLAGS_VERSION}, which may flag other records: install that release, or search again"
+        )
     for team in recipe.strategy:
         if not recipe.teams.get(team):
             raise ConfigError(f"{uri}: team {team} of the strategy has no operators; list them under teams.{team}")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from operators.config import Endpoint, Targeting
+from operators.config import FLAGS_VERSION, Endpoint, Targeting
 from operators.data.store import DatasetRef
 from operators.strategist.space import Team
 from operators.teams.base import OperatorReport, OperatorSpec
@@ -303,6 +303,8 @@ class Recipe(Result):
     """What the quality flags were made with; None: `embedder`."""
     targeting_embedder_sha256: str | None = None
     targeting: Targeting = Targeting()
+    targeting_version: int = FLAGS_VERSION
+    """Of the code that set the quality flags."""
     rewriter: Endpoint | None = None
     """The private model of LLM operators; set only where the strategy has some."""
     judge: Endpoint | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operators import jobs, remote
-from operators.config import Targeting
+from operators.config import FLAGS_VERSION, Targeting
 from operators.data.store import BlobRef, DatasetRef
 from operators.errors import ConfigError
 from operators.results import Flagging
@@ -34,7 +34,7 @@ def embed(dataset: DatasetRef, model: str, model_sha256: str, runtime: Runtime) 
 
 @durable(
     "flag-low-quality",
-    version="3",
+    version=str(FLAGS_VERSION),
     content=lambda dataset, embeddings, settings, embedder_sha256, seed, task, runtime: [  # noqa: ARG005
         dataset.sha256,
         settings,

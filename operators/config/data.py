@@ -56,6 +56,10 @@ class Embedding(Settings):
         return STATIC_MINILM if rows > self.static_above else MINILM
 
 
+FLAGS_VERSION = 3
+"""Goes up when the same settings would flag other records of the same set."""
+
+
 class Targeting(Settings):
     """The classifier that flags low-quality records."""
 

@@ -134,4 +134,7 @@ def test_refuses_files_that_are_not_the_recipes(adopted: Path, tmp_path: Path) -
     (tmp_path / "recipe.yaml").write_text(recipe.replace("target_model_sha256: ", "target_model_sha256: 0"))
     with pytest.raises(ConfigError, match="other weights than when it was found"):
         process(**values)
+    (tmp_path / "recipe.yaml").write_text(recipe.replace("targeting_version: ", "targeting_version: 9"))
+    with pytest.raises(ConfigError, match=r"recipe\.yaml: the recipe was made with version 9\d+ of targeting"):
+        process(**values)
     assert not (tmp_path / "out.jsonl").exists()
