@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tiny import rows, run_search, search_json, write_jsonl
 
 from operators.errors import ConfigError, DataError
@@ -100,8 +101,6 @@ def test_csv_in_csv_out(adopted: Path, tmp_path: Path) -> None:
 
 
 def test_an_empty_strategy_copies(adopted: Path, tmp_path: Path) -> None:
-    import yaml
-
     recipe = yaml.safe_load((adopted / "recipe.yaml").read_text())
     recipe |= {"strategy": [], "teams": {}}
     for name in ("development.jsonl", "evaluation.jsonl"):
@@ -134,7 +133,8 @@ def test_refuses_files_that_are_not_the_recipes(adopted: Path, tmp_path: Path) -
     (tmp_path / "recipe.yaml").write_text(recipe.replace("target_model_sha256: ", "target_model_sha256: 0"))
     with pytest.raises(ConfigError, match="other weights than when it was found"):
         process(**values)
-    (tmp_path / "recipe.yaml").write_text(recipe.replace("targeting_version: ", "targeting_version: 9"))
-    with pytest.raises(ConfigError, match=r"recipe\.yaml: the recipe was made with version 9\d+ of targeting"):
+    flags = {"targeting": {"enabled": True}, "targeting_version": 9}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(yaml.safe_load(recipe) | flags))
+    with pytest.raises(ConfigError, match=r"recipe\.yaml: the recipe was made with version 9 of targeting"):
         process(**values)
     assert not (tmp_path / "out.jsonl").exists()
