@@ -56,7 +56,7 @@ class Embedding(Settings):
         return STATIC_MINILM if rows > self.static_above else MINILM
 
 
-FLAGS_VERSION = 3
+FLAGS_VERSION = 4
 """Goes up when the same settings would flag other records of the same set."""
 
 

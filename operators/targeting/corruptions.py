@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from operators.text.sentences import split_sentences
+
 Rng = np.random.Generator
 
 
@@ -45,6 +47,13 @@ def cropped(sides: Sides, _other: Sides, rng: Rng) -> Sides:
     text = sides.answer
     size = int(len(text) * rng.uniform(0.1, 0.9))
     return _with_answer(sides, text[-size:] if rng.random() < 0.2 else text[:size])
+
+
+def condensed(sides: Sides, _other: Sides, rng: Rng) -> Sides:
+    """Only the first tenth to six tenths of the answer's sentences are left, in one line."""
+    sentences = split_sentences(sides.answer)
+    kept = sentences[: max(1, int(len(sentences) * rng.uniform(0.1, 0.6)))]
+    return _with_answer(sides, " ".join(s.strip() for s in kept))
 
 
 def looped(sides: Sides, _other: Sides, rng: Rng) -> Sides:
@@ -150,7 +159,8 @@ def scrambled(sides: Sides, _other: Sides, rng: Rng) -> Sides:
 
 Corruption = Callable[[Sides, Sides, Rng], Sides]
 CORRUPTIONS: dict[str, Corruption] = {
-    f.__name__: f for f in (mismatched, cropped, looped, tagged, noisy, blanked, intruded, copied, scrambled)
+    f.__name__: f
+    for f in (mismatched, cropped, condensed, looped, tagged, noisy, blanked, intruded, copied, scrambled)
 }
 """By kind: corruption(sides, sides of another record, rng) -> damaged copy."""
 

@@ -13,6 +13,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from operators.targeting.corruptions import Sides
+from operators.targeting.layout import layout
 
 _MARKUP = re.compile(r"</?\w[^<>]*>|<!--|&#?\w+;|\[/?\w+\]|\{\{|\}\}|\]\(|\\\w+\{|```|\*\*|^#+ ", re.M)
 _ADDRESS = re.compile(r"\w@\w|(?<!\w)@\w|\w+://|www\.|\d{3,}[-. ]\d{2,}|(?:\d+\.){3}\d+")
@@ -167,6 +168,7 @@ def _text(text: str) -> Features:
         "first_letter": stripped[:1].isalnum(),
         "end": _end(stripped),
         "end_dots": stripped.endswith(("...", "…")),
+        **layout(text, letters),
     }
 
 

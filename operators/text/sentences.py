@@ -34,11 +34,16 @@ def is_complete(text: str) -> bool:
     if _COMPLETE.search(text) or _INLINE_LIST.search(text[-400:]):
         return True
     lines = [line for line in text.split("\n") if line.strip()]
-    items = [line for line in lines if _ITEM.match(line)]
-    if len(items) < 2 or not _ITEM.match(lines[-1]):
+    items = [line for line in lines if is_list_item(line)]
+    if len(items) < 2 or not is_list_item(lines[-1]):
         return False
     others = items[:-1]
     return sum(not _COMPLETE.search(line.rstrip()) for line in others) * 2 > len(others)
+
+
+def is_list_item(line: str) -> bool:
+    """Whether a line begins as an item of a list does: with a bullet, a number or a letter."""
+    return _ITEM.match(line) is not None
 
 
 def is_left_hanging(text: str) -> bool:

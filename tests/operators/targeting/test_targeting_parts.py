@@ -19,7 +19,7 @@ from operators.targeting.classifier import boosted, out_of_fold, with_prior_of_s
 from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.features import SetStatistics, grams
 from operators.targeting.flagging import thresholds
-from operators.targeting.matrix import build_matrix
+from operators.targeting.matrix import Matrix, build_matrix
 
 PROSE = st.text("abcdefgh ,.é医", min_size=1, max_size=80).filter(str.strip)
 SIDES = st.builds(Sides, PROSE, PROSE, st.just(0), st.just(0))
@@ -39,7 +39,7 @@ def test_damage_is_seeded_and_keeps_its_source(kind, sides, seed):
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_damage_changes_most_records(kind):
-    sides = Sides("What is a narrow palate?", "A palate narrower than usual, as seen from below.", 0, 0)
+    sides = Sides("What is a narrow palate?", "A palate narrower than usual. It is seen from below.", 0, 0)
     changed = [CORRUPTIONS[kind](sides, OTHER, np.random.default_rng(s)) != sides for s in range(30)]
     assert np.mean(changed) > 0.9
 
@@ -62,6 +62,14 @@ def test_features_see_the_damage_they_are_for():
         0, 1, 2, 2, 3, 4, 5, 6,
     ]  # fmt: skip
     assert np.isnan(described("")["answer_rarity"])
+
+
+def test_features_see_how_a_text_is_laid_out():
+    found = described("Causes:\n\n- **Fever**, they say.\n- Rest. It helps!")
+    counts = [np.expm1(found[f"answer_{k}"]) for k in ("lines", "paragraphs", "list_items", "sentences")]
+    assert np.allclose(counts, [3, 1, 2, 4])
+    marks = [found[f"answer_{k}"] * 49 for k in ("colons", "commas", "emphasis", "quotes")]
+    assert np.allclose(marks, [1, 1, 4, 0], atol=0.01)
 
 
 def test_an_original_is_no_better_known_than_a_stranger():
@@ -145,3 +153,18 @@ def test_records_outside_the_known_part_are_scored_as_well_as_those_inside(monke
     others = np.setdiff1d(np.arange(len(records)), matrix.known)
     assert roc_auc_score(low[matrix.known], found[matrix.known]) > 0.9
     assert roc_auc_score(low[others], found[others]) > 0.9
+
+
+@pytest.mark.parametrize("damaged_alike", [True, False], ids=["as the copies", "in their own way"])
+def test_standing_out_counts_where_the_copies_confirm_it(damaged_alike):
+    n, rng = 400, np.random.default_rng(0)
+    stands_out = np.arange(n) < n * 0.4
+    length = rng.normal(5, 0.3, n)
+    markup = np.where(stands_out, rng.uniform(20, 40, n), 0.0)
+    records = np.column_stack([length - 3 * (stands_out & damaged_alike), markup])
+    copies = np.column_stack([length - 3, np.zeros(n)])
+    made = Matrix(["answer_length", "answer_markup"], records, copies, np.arange(n), ["short"] * n, np.arange(n))
+    found = without_labels(made, 0)
+    low = (found[stands_out] > 0.5).mean()
+    assert low > 0.9 if damaged_alike else low < 0.1
+    assert (found[~stands_out] > 0.5).mean() < 0.1
