@@ -71,29 +71,29 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
     unusual = extremeness(part)
     typical = unusual <= np.quantile(unusual, TYPICAL)
     outlying = outlyingness(part, typical) > OUTLYING
-    clean, low = typical.astype(float), np.zeros(n)  # as weights
+    clean, low = typical, np.zeros(n, bool)
     found = np.full(len(order), 0.5)
     for turn in range(ROUNDS):
-        copies = clean[part.sources]
-        copies = copies * clean.sum() / max(1.0, copies.sum())
+        negatives, positives = clean.astype(float), low.astype(float)  # weights
+        copies = negatives[part.sources]
+        copies = copies * negatives.sum() / max(1.0, copies.sum())
         if turn in OUTLYING_ROUNDS:
-            low *= min(1.0, OUTLYING_WEIGHT * clean.sum() / max(1.0, low.sum()))
-        weight = np.r_[clean, copies, low]
+            positives *= min(1.0, OUTLYING_WEIGHT * negatives.sum() / max(1.0, positives.sum()))
+        weight = np.r_[negatives, copies, positives]
         if not clean.any() or not copies.any():
             break
-        share = float((copies.sum() + low.sum()) / weight.sum())
+        share = float((copies.sum() + positives.sum()) / weight.sum())
         scored = part.records if turn + 1 < ROUNDS else matrix.records[order]
         scores = out_of_fold(rows, target, weight, group, scored, seed + turn, boosted())
         found = with_prior_of_set(scores, share)
         if turn == 0:
             diverse = outlying.any() and (found[outlying] > 0.5).mean() < CONFIRMED
-            outlying &= not diverse
+            outlying = outlying & (not diverse)
             clean, low = (typical | diverse) & ~outlying, outlying
         else:
             clean, low = found < CLEAN_BELOW, found > LOW_ABOVE
             if turn + 1 in OUTLYING_ROUNDS:
-                low |= outlying & (found > OUTLYING_STAYS)
-        clean, low = clean.astype(float), low.astype(float)
+                low = low | (outlying & (found > OUTLYING_STAYS))
     if len(found) < len(order):  # it ended early: nothing was left to learn from
         found = np.r_[found, np.full(len(order) - len(found), 0.5)]
     return found[np.argsort(order)]

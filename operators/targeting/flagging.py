@@ -133,7 +133,7 @@ def thresholds(probabilities: np.ndarray, precision: float) -> tuple[float, floa
     falling = np.sort(probabilities)[::-1]
     means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
     last = np.r_[falling[1:] != falling[:-1], True]  # equal ones are flagged together
-    enough = falling[last & (means >= precision)]
+    enough = falling[last & (means >= precision - 1e-9)]  # a mean of equal values may round below them
     threshold = max(0.5, float(enough[-1])) if len(enough) else float("inf")
     return threshold, min(threshold, 1 - precision)
 

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -88,6 +88,7 @@ def test_a_giant_record_is_cut():
 
 
 @given(probabilities=st.lists(st.floats(0, 1), min_size=1, max_size=60), precision=st.floats(0.05, 0.95))
+@example([0.8737548761332474] * 3, 0.8737548761332474)
 @settings(max_examples=100, deadline=None)
 def test_threshold_keeps_the_precision_asked_for(probabilities, precision):
     p = np.array(probabilities)
