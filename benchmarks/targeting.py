@@ -45,14 +45,15 @@ def main() -> None:
     parser.add_argument("--embedder", default=MINILM)
     parser.add_argument("--verdicts", type=int, default=128, help="records that vLLM is asked about")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/targeting_<part>.json")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/targeting_<part>*.json")
     arguments = parser.parse_args()
     figures: Figures = {}
     for part in arguments.parts:
         with tempfile.TemporaryDirectory() as folder:
             figures[part] = PARTS[part](Path(folder), arguments)
         if arguments.keep:
-            print(f"kept in {write_result(f'targeting_{part}', figures[part])}")
+            model = "" if arguments.embedder == MINILM else f"_{arguments.embedder}"
+            print(f"kept in {write_result(f'targeting_{part}{model}', figures[part])}")
     if arguments.json:
         print(json.dumps(figures))
 
@@ -92,7 +93,8 @@ def example_set(folder: Path, rows: int, seed: int, embedder: str) -> Figures:
 
 
 def left_out(folder: Path, arguments: argparse.Namespace) -> Figures:
-    """AUROC on clean evaluation records, half of them damaged in one kind, which training leaves out."""
+    """AUROC on clean evaluation records, half of them damaged in one kind, which training leaves out. A text that the
+    damage leaves as it was counts as clean."""
     rows, seed = arguments.rows, arguments.seeds[0]
     paths = build_example(folder, rows, seed)
     train = [_record(r["id"], r["question"], r["answer"]) for r in _rows(paths.train)]
