@@ -93,8 +93,8 @@ def example_set(folder: Path, rows: int, seed: int, embedder: str) -> Figures:
 
 
 def left_out(folder: Path, arguments: argparse.Namespace) -> Figures:
-    """AUROC on clean evaluation records, half of them damaged in one kind, which training leaves out. A text that the
-    damage leaves as it was counts as clean."""
+    """AUROC on clean evaluation records, half of them damaged in one kind, which training leaves out. A text
+    that the damage leaves as it was counts as clean."""
     rows, seed = arguments.rows, arguments.seeds[0]
     paths = build_example(folder, rows, seed)
     train = [_record(r["id"], r["question"], r["answer"]) for r in _rows(paths.train)]

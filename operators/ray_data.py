@@ -99,7 +99,8 @@ def _call(row: dict[str, Any]) -> dict[str, Any]:
     function, items = pickle.loads(row["work"])
     outcomes: list[Any] = []
     try:
-        outcomes += map(function, items)  # those before a failure are kept
+        for item in items:
+            outcomes.append(function(item))
     except Exception as e:
         failure = without_text(e).with_traceback(None)
         failure.__cause__ = failure.__context__ = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from operators.data.codec import BadRow, blank_in, decode, with_unique_id
+from operators.data.codec import decode, with_unique_id
 from operators.data.containers import (
     Container,
     atomic_file,
@@ -19,6 +19,7 @@ from operators.data.containers import (
     filesystem,
     open_binary,
 )
+from operators.data.fields import BadRow, blank_in
 from operators.data.readers import CsvReader, JsonLinesReader, JsonReader, RawRow, Reader
 from operators.data.records import Record
 from operators.data.schemas import ROLES, SourceSchema, TextStyle, detect, dump_turns, sample_turns
