@@ -152,7 +152,14 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
     aided_by_chance = found(labels=[bool(v) if s else None for v, s in zip(low, drawn, strict=True)])
     places = np.flatnonzero(drawn)
     control = out_of_fold(
-        lengths[places], low[places].astype(float), np.ones(LABELS), places, lengths, 0, boosted({"num_leaves": 4})
+        lengths[places],
+        low[places].astype(float),
+        np.ones(LABELS),
+        places,
+        lengths,
+        np.arange(len(rows)),
+        0,
+        boosted({"num_leaves": 4}),
     )
     figures = {
         "no_labels": auroc(low, unaided),

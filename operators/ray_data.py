@@ -57,7 +57,7 @@ def map_each(
     )
     try:
         for row in done.iter_rows():
-            for outcome in pickle.loads(row["outcome"]):
+            for outcome in map(pickle.loads, pickle.loads(row["outcome"])):
                 if isinstance(outcome, Exception):
                     raise outcome
                 yield outcome
@@ -96,13 +96,13 @@ def _worker(access: S3Access | None) -> Callable[[dict[str, Any]], dict[str, Any
 
 def _call(row: dict[str, Any]) -> dict[str, Any]:
     """Runs in the worker. A failure is returned, not raised: Ray would log and keep the whole traceback."""
-    function, items = pickle.loads(row["work"])
-    outcomes: list[Any] = []
+    outcomes: list[bytes] = []
     try:
+        function, items = pickle.loads(row["work"])
         for item in items:
-            outcomes.append(function(item))
+            outcomes.append(pickle.dumps(function(item)))
     except Exception as e:
         failure = without_text(e).with_traceback(None)
         failure.__cause__ = failure.__context__ = None
-        outcomes.append(failure)
+        outcomes.append(pickle.dumps(failure))
     return {"outcome": pickle.dumps(outcomes)}

@@ -14,7 +14,7 @@ from typing import Any
 
 from operators.data.fields import ABSENT, BadRow, blank_of, blank_written, kind_of, note_blank, put_field, text_of
 from operators.data.records import Message, Record
-from operators.data.schemas import SourceSchema
+from operators.data.schemas import SourceSchema, in_turn
 from operators.data.turns import read_turns, write_turns
 
 LAYOUT = "__layout__"
@@ -100,8 +100,8 @@ def _put_pair(row: dict[str, Any], record: Record, source: SourceSchema, layout:
 
 
 def _apart(question: str, context: str) -> tuple[str, str]:
-    """(instruction, input) of an alpaca question. Where processing changed the text, the input is the as many
-    last paragraphs as it was; where those are not there, all is instruction."""
+    """(instruction, input) of an alpaca question. Where processing changed the text, the input is as many
+    of the last paragraphs as it had; where those are not there, all is instruction."""
     if not context:
         return question, ""
     if question == context:
@@ -120,8 +120,7 @@ def _apart(question: str, context: str) -> tuple[str, str]:
 
 def conversation_columns(source: SourceSchema) -> set[str]:
     """Columns that are not carried in `meta`: the conversation and the id."""
-    inside = set(source.turn_fields[1:]) if source.has_turns else set()
-    return {c for f, c in source.fields.items() if f != "label" and not (c in inside and f != "id")}
+    return {column for field, column in source.fields.items() if field != "label" and not in_turn(field)}
 
 
 def _other_columns(row: dict[str, Any], source: SourceSchema, layout: dict[str, Any]) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def detect(
     `mapping` (schema field -> column) goes before any guess. Raises DataError naming the columns seen and the
     `columns:` mapping that would help.
     """
-    missing = [column for field, column in mapping.items() if column not in columns and not _in_turn(field)]
+    missing = [column for field, column in mapping.items() if column not in columns and not in_turn(field)]
     if missing:
         raise DataError(
             f"{uri}: the mapping `columns:` names {_names(missing)}, which is not in the file; the columns are "
@@ -176,7 +176,8 @@ def _fields(name: Format) -> dict[str, tuple[str, ...]]:
     return {**FIELDS[name], **system, **COMMON}
 
 
-def _in_turn(field: str) -> bool:
+def in_turn(field: str) -> bool:
+    """Whether a field is a key inside a turn, not a column."""
     return field in ("role", "content", "from", "value")
 
 
@@ -190,7 +191,7 @@ def _resolve(
     by_name = {c.strip().lower(): c for c in reversed(columns)}
     found = dict(mapping)
     for field, aliases in _fields(name).items():
-        if field in found or _in_turn(field):
+        if field in found or in_turn(field):
             continue
         free = (by_name[a] for a in aliases if a in by_name and by_name[a] not in found.values())
         column = next(free, None)

@@ -49,7 +49,7 @@ def read_turns(row: dict[str, Any], source: SourceSchema, layout: dict[str, Any]
 def _turn(
     turn: Any, place: int, source: SourceSchema, role_key: str, content_key: str
 ) -> tuple[Message, dict[str, Any] | None]:
-    """A message, and the turn as it was (without its text) where the message alone does not tell."""
+    """A message, and the turn as it was where the message alone does not tell, less a text that is one string."""
     if not isinstance(turn, dict):
         raise BadRow(f"turn {place} is {kind_of(turn)}; expected an object")
     name = turn.get(role_key)

@@ -26,8 +26,9 @@ def collect(
     """`labels` with up to `count` further ones, asked in seeded batches. A record is asked about once.
 
     `features` is of shape (n, f), NaN where undefined. `fit(labels)` gives the probabilities of low quality that
-    the labels so far lead to, shape (n,), or None where they are too few. The first batch stands for the whole
-    set; each later one is taken from the records the classifier is least sure of.
+    the labels so far lead to, shape (n,), or None where they are too few. A batch
+    stands for the whole set while there are too few labels, and is then taken from the records the classifier is
+    least sure of.
     """
     labels = list(labels)
     open_ = np.array([v is None for v in labels], bool)
@@ -49,7 +50,7 @@ def collect(
 def choose(
     space: np.ndarray, open_: np.ndarray, probabilities: np.ndarray | None, size: int, seed: int
 ) -> np.ndarray:
-    """`size` places among those where `open_`: shape (size,), sorted.
+    """`size` places (of a large set _MOST at most) among those where `open_`: shape (size,), sorted.
 
     Diverse mini-batches (Zhdanov 2019, arXiv 1901.05954): of the CANDIDATES x `size` most uncertain records, one
     near the centre of each of `size` clusters, where an uncertain record pulls more. Without probabilities all

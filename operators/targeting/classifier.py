@@ -58,9 +58,10 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
     damage in most: where it does not, the set is diverse rather than dirty, standing out says nothing, and the
     second round's negatives are all records. Each later round takes negatives and further positives from the last
     round's out-of-fold probabilities, and leaves the undecided out. A copy counts only as far as its source is
-    taken for clean. Both classes weigh the same in training; the set's own share of low quality is then found by
-    expectation maximisation (Saerens, Latinne & Decaestecker 2002), which is what makes the probabilities
-    calibrated. Of a large set, training sees the known part alone; the last round's classifiers score the others.
+    taken for clean. Clean records and copies weigh the same in training; the set's own share of low quality is
+    then found by expectation maximisation (Saerens, Latinne & Decaestecker 2002), which is what makes the
+    probabilities calibrated. Of a large set, training sees the known part alone; the last round's classifiers
+    score the others.
     """
     part = matrix.known_part()
     n, m = len(part.records), len(part.copies)
@@ -84,7 +85,8 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
             break
         share = float((copies.sum() + positives.sum()) / weight.sum())
         scored = part.records if turn + 1 < ROUNDS else matrix.records[order]
-        scores = out_of_fold(rows, target, weight, group, scored, seed + turn, boosted())
+        same = part.same if turn + 1 < ROUNDS else matrix.same[order]
+        scores = out_of_fold(rows, target, weight, group, scored, same, seed + turn, boosted())
         found = with_prior_of_set(scores, share)
         if turn == 0:
             diverse = outlying.any() and (found[outlying] > 0.5).mean() < CONFIRMED
@@ -100,18 +102,23 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
 
 
 def with_labels(
-    features: np.ndarray, target: np.ndarray, labelled: np.ndarray, known: np.ndarray, seed: int
+    features: np.ndarray,
+    target: np.ndarray,
+    labelled: np.ndarray,
+    unaided: np.ndarray,
+    same: np.ndarray,
+    seed: int,
 ) -> np.ndarray:
     """Probabilities of shape (n,): out of fold for the labelled records, of all folds' mean for the others.
 
-    `features` is of shape (n, f), `target` 1 where low quality (read only where `labelled`), `known` the
-    probabilities found without labels, one feature more. Few labels leave boosted trees and a linear model about
-    equally unsure, of different records: their log odds are averaged. Scores are mapped to probabilities by
-    logistic regression on the labelled ones (Platt 1999).
+    `features` is of shape (n, f), `target` 1 where low quality (read only where `labelled`), `unaided` the
+    probabilities found without labels, one feature more; `same` as in `Matrix`. Few labels leave boosted trees
+    and a linear model about equally unsure, of different records: their log odds are averaged. Scores are mapped
+    to probabilities by logistic regression on the labelled ones (Platt 1999).
     """
     from sklearn.linear_model import LogisticRegression
 
-    rows = np.column_stack([features, _logit(known)])
+    rows = np.column_stack([features, _logit(unaided)])
     places = np.flatnonzero(labelled)
     y = target[places].astype(float)
     settings = {
@@ -119,7 +126,7 @@ def with_labels(
         "num_leaves": 4,
         "feature_fraction": 0.2,
     }
-    given = (rows[places], y, np.ones(len(places)), places, rows, seed)
+    given = (rows[places], y, np.ones(len(places)), places, rows, same, seed)
     odds = _logit(out_of_fold(*given, boosted(settings))) + _logit(out_of_fold(*given, linear))
     platt = LogisticRegression(C=1.0).fit(odds[places][:, None] / 2, y)
     if platt.coef_[0, 0] <= 0:  # no better than chance on what was not seen: such labels teach nothing
@@ -140,7 +147,7 @@ def boosted(settings: dict[str, Any] | None = None) -> Learner:
     return learn
 
 
-def linear(rows: np.ndarray, target: np.ndarray, weight: np.ndarray, _seed: int) -> Scorer:
+def linear(rows: np.ndarray, target: np.ndarray, weight: np.ndarray, seed: int) -> Scorer:
     """Logistic regression on the ranks of every feature, as normal scores; what is missing lies in the middle."""
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -149,7 +156,7 @@ def linear(rows: np.ndarray, target: np.ndarray, weight: np.ndarray, _seed: int)
 
     model = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
-        QuantileTransformer(n_quantiles=min(200, len(rows)), output_distribution="normal"),
+        QuantileTransformer(n_quantiles=min(200, len(rows)), output_distribution="normal", random_state=seed),
         LogisticRegression(C=0.01, max_iter=2000),
     ).fit(rows, target, logisticregression__sample_weight=weight)
     return lambda of: np.asarray(model.predict_proba(of)[:, 1])
@@ -161,17 +168,17 @@ def out_of_fold(
     weight: np.ndarray,
     group: np.ndarray,
     of: np.ndarray,
+    same: np.ndarray,
     seed: int,
     learn: Learner,
 ) -> np.ndarray:
     """Scores in (0, 1) of the rows `of`, shape (n, f), by a classifier trained on `rows` with `target` and
     `weight`. `group[i]` is the place in `of` that row i was made from: no row of `of` is scored by a model that
-    saw it or a copy of it, and rows that nothing was made from are scored by all. Equal rows of `of` are in one
-    fold and get equal scores. A fold that is trained on one class only scores every row with the share of that
-    class."""
-    number: dict[bytes, int] = {}
-    distinct = np.array([number.setdefault(row.tobytes(), len(number)) for row in of])
-    fold = (np.random.default_rng(seed).permutation(len(number)) % FOLDS)[distinct]
+    saw it or a copy of it, and rows that nothing was made from are scored by all. Rows of `of` with the same
+    number in `same` are in one fold, since what is known of one tells about the other. A fold that is trained on
+    one class only, or on nothing, scores every row with the share of low quality it knows of."""
+    numbers, distinct = np.unique(same, return_inverse=True)
+    fold = (np.random.default_rng(seed).permutation(len(numbers)) % FOLDS)[distinct]
     unseen = ~np.isin(distinct, distinct[group[weight > 0]])
     scores = np.zeros(len(of))
     for k in range(FOLDS):
@@ -180,7 +187,7 @@ def out_of_fold(
         if not len(scored):
             continue
         if len(np.unique(target[train])) < 2:
-            part = np.full(len(scored), target[train].mean())
+            part = np.full(len(scored), target[train if train.any() else weight > 0].mean())
         else:
             part = learn(rows[train], target[train], weight[train], seed)(of[scored])
         scores[scored] += np.where(unseen[scored], part / FOLDS, part)

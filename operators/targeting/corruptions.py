@@ -167,10 +167,12 @@ CORRUPTIONS: dict[str, Corruption] = {
 _SYMBOLS = [
     chr(code) for code in range(0xA1, 0x2800) if unicodedata.category(chr(code)) in ("So", "Sk", "Sm", "Po", "Cf")
 ]
+_ASCII_SYMBOLS = "#$%&*+/<=>@\\^_`{|}~"
 
 
 def _symbol(rng: Rng) -> str:
-    return str(rng.choice(_SYMBOLS)) if rng.random() < 0.5 else str(rng.choice(list("#$%&*+/<=>@\\^_`{|}~")))
+    signs = _SYMBOLS if rng.random() < 0.5 else _ASCII_SYMBOLS
+    return signs[int(rng.integers(0, len(signs)))]
 
 
 def _letters(rng: Rng, n: int) -> str:

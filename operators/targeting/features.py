@@ -16,8 +16,10 @@ from operators.targeting.corruptions import Sides
 from operators.targeting.layout import layout
 
 _MARKUP = re.compile(r"</?\w[^<>]*>|<!--|&#?\w+;|\[/?\w+\]|\{\{|\}\}|\]\(|\\\w+\{|```|\*\*|^#+ ", re.M)
-_ADDRESS = re.compile(r"\w@\w|(?<!\w)@\w|\w+://|www\.|\d{3,}[-. ]\d{2,}|(?:\d+\.){3}\d+")
+_ADDRESS = re.compile(r"\w@\w|(?<!\w)@\w|\w://|www\.|\d{3}[-. ]\d{2,}|\d\.(?:\d+\.){2}\d+")
 _SPACING = re.compile(r" {2,}|\s[,.;:!?]|[,;:!?](?=\w)|\s$")
+_JOINTS = re.compile(r"[-'’/,，、。．；：！？（）《》「」『』“”·]")
+"""Signs that may stand inside what white space divides: scripts that write none have them between words."""
 _ENDINGS = ((2, ".。।።۔．"), (3, "?!？！؟"), (4, ")]}\"'”’»）」』"))
 MAX_CHARACTERS = 20_000
 """Of one side: what follows says little new, and one giant record must not take minutes."""
@@ -147,7 +149,7 @@ def _text(text: str) -> Features:
         "words": math.log1p(len(words)),
         "word_length": len(text) / max(1, len(words)),
         "longest_word": max(map(len, words), default=0),
-        "letters": sum(v for k, v in kinds.items() if k[0] == "L") / size,
+        "letters": sum(v for k, v in kinds.items() if k[0] in "LM") / size,
         "capitals": kinds["Lu"] / size,
         "digits": kinds["Nd"] / size,
         "punctuation": sum(v for k, v in kinds.items() if k[0] == "P") / size,
@@ -200,5 +202,5 @@ def _is_mixed(word: str) -> bool:
     inner = word.strip(".,;:!?()[]\"'")
     if inner.isalpha() and (inner.islower() or inner.istitle()):
         return False
-    inner = re.sub(r"[-'’/,]", "", inner)
+    inner = "".join(c for c in _JOINTS.sub("", inner) if c.isascii() or unicodedata.category(c)[0] != "M")
     return bool(inner) and (not inner.isalnum() or any(a.islower() and b.isupper() for a, b in pairwise(inner)))

@@ -73,20 +73,22 @@ def flag_records(
     check_finite(of_records)
     matrix = build_matrix(records, vectors, of_records, seed=seed, progress=progress)
     unaided = without_labels(matrix, seed)
-    features = np.hstack([matrix.records, _reduced(of_records)])
+    given = list(labels) if labels is not None else [None] * n
+    aided = (ask is not None and ask_for > 0) or any(v is not None for v in given)
+    features = np.hstack([matrix.records, _reduced(of_records)]) if aided else matrix.records
 
     def fit(given: Sequence[bool | None]) -> np.ndarray | None:
         low, clean = _counts(given)
         if min(low, clean) < FEWEST_LABELS:
             return None
         labelled = np.array([v is not None for v in given], bool)
-        return with_labels(features, np.array([v is True for v in given], bool), labelled, unaided, seed)
+        target = np.array([v is True for v in given], bool)
+        return with_labels(features, target, labelled, unaided, matrix.same, seed)
 
-    given = list(labels) if labels is not None else [None] * n
     if ask is not None and ask_for > 0:
         given = collect(ask, fit, features, given, ask_for, seed)
-    aided = fit(given)
-    probabilities = np.where(_lacks_side(records, given), 1.0, unaided if aided is None else aided)
+    taught = fit(given)
+    probabilities = np.where(_lacks_side(records, given), 1.0, unaided if taught is None else taught)
     threshold, clean_below = thresholds(probabilities, precision)
     flagged = probabilities >= threshold
     flags = [
@@ -98,7 +100,7 @@ def flag_records(
         threshold,
         clean_below,
         float(probabilities[flagged].mean()) if flagged.any() else None,
-        _note(given, aided is not None),
+        _note(given, taught is not None),
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from operators.data.records import Record
 from operators.targeting.corruptions import CORRUPTIONS, Sides
-from operators.targeting.features import SetStatistics, grams
+from operators.targeting.features import MAX_CHARACTERS, SetStatistics, grams
 from operators.targeting.relations import NAMES, Relations
 
 KNOWN = 5000
@@ -24,7 +24,8 @@ class Matrix:
 
     `records` is of shape (n, f), `copies` of shape (m, f); `sources[i]` is the place of the record that copy i
     was made from, `kinds[i]` how it was damaged. `known` are the places, in order, of the records that copies were
-    made from or could have been: all of a small set.
+    made from or could have been: all of a small set. Records that say the same, but for letter case and white
+    space, have the same number in `same`, of shape (n,).
     """
 
     names: list[str]
@@ -33,11 +34,14 @@ class Matrix:
     sources: np.ndarray
     kinds: list[str]
     known: np.ndarray
+    same: np.ndarray
 
     def known_part(self) -> Matrix:
         """The known records alone, with the same copies."""
         sources, places = np.searchsorted(self.known, self.sources), np.arange(len(self.known))
-        return Matrix(self.names, self.records[self.known], self.copies, sources, self.kinds, places)
+        return Matrix(
+            self.names, self.records[self.known], self.copies, sources, self.kinds, places, self.same[self.known]
+        )
 
 
 def build_matrix(
@@ -54,7 +58,7 @@ def build_matrix(
     `vectors` are of the records' sides, shape (n, 2, d), `of_records` of the whole records, shape (n, d): see
     `operators.record_vectors`. A copy uses the vectors of the records its two sides come from.
     """
-    sides = [Sides(*r.sides, i, i) for i, r in enumerate(records)]
+    sides = [_seen(Sides(*r.sides, i, i)) for i, r in enumerate(records)]
     rng = np.random.default_rng(seed)
     known = np.sort(rng.permutation(len(sides))[:KNOWN])
     stats = SetStatistics({int(i): sides[i] for i in known})
@@ -76,8 +80,20 @@ def build_matrix(
                 progress("describing records", min(start + _CHUNK, len(part)), len(part))
         return np.vstack(blocks) if blocks else np.empty((0, len(names)))
 
-    of_records = numbers(sides)
-    return Matrix(names, of_records, numbers(copies), np.array([c.asker for c in copies], int), made_as, known)
+    rows, copied_rows = numbers(sides), numbers(copies)
+    sources = np.array([c.asker for c in copies], int)
+    return Matrix(names, rows, copied_rows, sources, made_as, known, _same(sides))
+
+
+def _seen(sides: Sides) -> Sides:
+    """What features look at: damage beyond it would be none."""
+    return replace(sides, question=sides.question[:MAX_CHARACTERS], answer=sides.answer[:MAX_CHARACTERS])
+
+
+def _same(sides: Sequence[Sides]) -> np.ndarray:
+    number: dict[tuple[str, str], int] = {}
+    plain = (tuple(" ".join(text.casefold().split()) for text in (s.question, s.answer)) for s in sides)
+    return np.array([number.setdefault((question, answer), len(number)) for question, answer in plain], int)
 
 
 def _damage(
@@ -97,8 +113,8 @@ def _damage(
             if other is source or not source.question.strip() or not source.answer.strip():
                 continue
             kind = kinds[(place + shift) % len(kinds)]
-            copy = CORRUPTIONS[kind](source, other, rng)
-            if copy != source:
+            copy = _seen(CORRUPTIONS[kind](source, other, rng))
+            if copy.copy or (copy.question, copy.answer) != (source.question, source.answer):
                 copies.append(copy)
                 made_as.append(kind)
     return copies, made_as

@@ -52,7 +52,7 @@ class Relations:
         for i, each in enumerate(sides):
             found[i, 6:] = self._neighbourhood(each, asked[i], answered[i])
             if not each.question.strip() or not each.answer.strip():
-                found[i, :8] = np.nan
+                found[i, : NAMES.index("copy_of_earlier")] = np.nan
         return found
 
     def _fit(self, sides: Sequence[Sides]) -> np.ndarray:
@@ -102,7 +102,8 @@ def _jaccard(a: Grams, b: Grams) -> float:
 
 
 def _centred(rows: np.ndarray) -> np.ndarray:
-    moved = rows - rows.mean(axis=0)
+    there = rows.any(axis=1, keepdims=True)  # an empty side has no direction
+    moved = (rows - rows.mean(axis=0, where=there)) * there if there.any() else rows
     return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
 
 

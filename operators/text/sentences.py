@@ -14,15 +14,18 @@ _LAST_STOP = re.compile(rf"[{_STOPS}][{_CLOSERS}]*(?=\s|\Z)|[。！？｡][{_CLO
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e|cf|al|approx|No|Fig|Inc|Ltd|Jr|Sr)\.)\Z"
 )
+_LOOK_BACK = 12
+"""Characters before a stop that can tell it ends no sentence."""
 _ITEM = re.compile(r"[ \t]*(?:[-*+•▪◦‣]|\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S")
-_OPEN_BRACKET = re.compile(r"[(（][^()（）\n]*\w[^()（）\n]*\Z")
+_OPEN_BRACKET = re.compile(r"[(（][^()（）\n\w]*\w[^()（）\n]*\Z")
 # Words no English sentence ends in (prepositions that may end one, such as "with", are not here).
 _INTRODUCES = re.compile(
     r"\b(?:the|an?|of|and|or|but|nor|which|whose|that|than|from|into|within|because|if|although|while|when|whereas"
     r"|including|such as|due to|their|its|his|our|your|my|is|are|was|were|be|been|has|have|can|may|will|should|by"
     r")\Z"
 )
-_INLINE_LIST = re.compile(r"(?:\s[-•–]\s+[^\n•–]{1,120}?){2,}\Z")
+# Possessive, and an item holds no separator: else every dash doubles the work.
+_INLINE_LIST = re.compile(r"(?:\s[-•–]\s++(?:(?!\s[-•–]\s)[^\n•–]){1,120}+){2,}\Z")
 
 
 def is_complete(text: str) -> bool:
@@ -57,14 +60,14 @@ def is_left_hanging(text: str) -> bool:
 
 def cut_to_sentence(text: str) -> str:
     """The text up to the end of its last complete sentence; "" where it has none."""
-    end = 0
-    for match in _LAST_STOP.finditer(text):
-        before = text[: match.end()]
-        if not _ELLIPSIS.search(before) and not _ABBREVIATION.search(before[-12:]):
-            end = match.end()
-    return text[:end].rstrip()
+    for match in reversed(list(_LAST_STOP.finditer(text))):
+        before = text[max(0, match.start() - _LOOK_BACK) : match.end()]
+        if not _ELLIPSIS.search(before) and not _ABBREVIATION.search(before):
+            return text[: match.end()].rstrip()
+    return ""
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences and lines of the text, in order, each with its own punctuation; white space between is lost."""
+    """Sentences and lines of the text, in order, with their stops; white space between is lost. In scripts that
+    write none, what follows a stop (a closing quotation mark, a second stop) begins the next."""
     return [part for part in _BOUNDARY.split(text) if part and part.strip()]

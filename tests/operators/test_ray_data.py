@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import pickle
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from ray import cloudpickle
 
 from operators.data.containers import filesystem
 from operators.data.s3 import S3Access
-from operators.errors import DataError
+from operators.errors import DataError, JobError
 from operators.ray_data import LARGEST, _call, _worker, bundles
 
 IN_A_WORKER = """
@@ -30,7 +31,7 @@ def _double(n: int) -> int:
 
 
 def test_what_is_done_before_a_failure_is_kept() -> None:
-    outcomes = pickle.loads(_call({"work": pickle.dumps((_double, [3, 4, -1, 5]))})["outcome"])
+    outcomes = _outcomes(_call({"work": pickle.dumps((_double, [3, 4, -1, 5]))}))
     assert outcomes[:2] == [6, 8]
     assert str(outcomes[2]) == "a number below zero: give another one"
     assert len(outcomes) == 3
@@ -51,6 +52,17 @@ def test_a_worker_reaches_s3_by_the_keys_of_its_driver() -> None:
     row = {"work": pickle.dumps((filesystem, ["s3://bucket/rows.parquet"]))}
     sent = cloudpickle.dumps((worker, row))
     done = subprocess.run([sys.executable, "-c", IN_A_WORKER], input=sent, capture_output=True, check=True)
-    [(fs, path)] = pickle.loads(pickle.loads(done.stdout)["outcome"])
+    [(fs, path)] = _outcomes(pickle.loads(done.stdout))
     assert (fs.key, fs.secret, path) == ("an-id", "a-secret", "bucket/rows.parquet")
     assert "a-secret" not in repr(worker)
+
+
+def test_work_that_cannot_be_read_and_results_that_cannot_be_sent_are_failures_not_dead_workers():
+    [unread] = _outcomes(_call({"work": b"cno_such_module\nname\n."}))
+    assert isinstance(unread, JobError)
+    [unsent] = _outcomes(_call({"work": pickle.dumps((open, [os.devnull]))}))
+    assert isinstance(unsent, JobError)
+
+
+def _outcomes(row: dict[str, bytes]) -> list[object]:
+    return [pickle.loads(outcome) for outcome in pickle.loads(row["outcome"])]

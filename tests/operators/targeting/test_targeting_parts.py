@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from operators.data.loading import load
+from operators.data.records import Message, Record
 from operators.example import build_example
 from operators.models import STATIC_MINILM
 from operators.record_vectors import embed_records, whole
-from operators.targeting.classifier import boosted, out_of_fold, with_prior_of_set, without_labels
+from operators.targeting.classifier import boosted, out_of_fold, with_labels, with_prior_of_set, without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.features import SetStatistics, grams
 from operators.targeting.flagging import thresholds
@@ -81,10 +82,18 @@ def test_an_original_is_no_better_known_than_a_stranger():
     assert original["answer_rarity"] > stranger["answer_rarity"]
 
 
-def test_a_giant_record_is_cut():
+@pytest.mark.parametrize("part", ["word ", "0", "_", "a1", "医", ". ", "1. ", "(", "- ", "\n", '." '])
+def test_a_giant_record_is_cut(part):
     start = time.perf_counter()
-    described("word " * 2_000_000)
+    described(part * 2_000_000)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("word", ["नमस्ते", "สวัสดี", "தமிழ்", "cafe\u0301", "شَمْس", "发热，然后休息。再来"])
+def test_no_script_counts_as_damage(word):
+    found = described(f"{word} {word}")
+    assert found["answer_mixed_words"] == 0
+    assert found["answer_letters"] + found["answer_punctuation"] + found["answer_spaces"] == pytest.approx(1)
 
 
 @given(probabilities=st.lists(st.floats(0, 1), min_size=1, max_size=60), precision=st.floats(0.05, 0.95))
@@ -119,7 +128,7 @@ def test_no_record_is_scored_by_a_model_that_saw_its_copy():
     records = rng.normal(size=(300, 5))
     target = (rng.random(300) < 0.5).astype(float)
     rows, group = np.vstack([records] * 4), np.tile(np.arange(300), 4)
-    scores = out_of_fold(rows, np.tile(target, 4), np.ones(1200), group, records, 0, boosted())
+    scores = out_of_fold(rows, np.tile(target, 4), np.ones(1200), group, records, np.arange(300), 0, boosted())
     # Noise: copies of a record in training would reveal its label.
     assert abs(np.corrcoef(scores, target)[0, 1]) < 0.2
 
@@ -127,10 +136,44 @@ def test_no_record_is_scored_by_a_model_that_saw_its_copy():
 def test_unseen_records_are_scored_by_all_folds():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(400, 3))
-    scores = out_of_fold(
-        rows[:200], (rows[:200, 0] > 0).astype(float), np.ones(200), np.arange(200), rows, 0, boosted()
-    )
+    target = (rows[:200, 0] > 0).astype(float)
+    scores = out_of_fold(rows[:200], target, np.ones(200), np.arange(200), rows, np.arange(400), 0, boosted())
     assert np.mean((scores[200:] > 0.5) == (rows[200:, 0] > 0)) > 0.9
+
+
+def test_copies_of_a_record_tell_nothing_about_it():
+    rng = np.random.default_rng(0)
+    words = [f"w{i}" for i in range(200)]
+    sides = [(" ".join(rng.choice(words, 8)), " ".join(rng.choice(words, 15))) for _ in range(120)]
+    records = [
+        Record(f"r{i}", (Message("user", q), Message("assistant", a))) for i, (q, a) in enumerate(2 * sides)
+    ]
+    made = build_matrix(
+        records, np.zeros((240, 2, 4), np.float32), np.zeros((240, 4), np.float32), seed=0, kinds=()
+    )
+    assert (made.same[:120] == made.same[120:]).all()
+    scored = []
+    for seed in range(3):
+        target = np.tile(np.random.default_rng(seed).random(120) < 0.5, 2)
+        found = with_labels(made.records, target, np.ones(240, bool), np.full(240, 0.5), made.same, seed)
+        scored.append(roc_auc_score(target, found))
+    assert np.mean(scored) < 0.6
+
+
+def test_labels_of_copies_of_one_record_decide_nothing():
+    rows, target = np.zeros((30, 3)), np.arange(30) % 2 == 0
+    found = with_labels(rows, target, np.arange(30) < 10, np.full(30, 0.5), np.zeros(30, int), 0)
+    assert np.allclose(found, 0.5)
+
+
+def test_damage_nobody_can_see_is_none():
+    answers = ["yes", "no", *[" ".join(map(str, range(i, 6000 + i))) for i in range(30)]]
+    records = [Record(str(i), (Message("user", f"Q{i}?"), Message("assistant", a))) for i, a in enumerate(answers)]
+    vectors = np.random.default_rng(0).normal(size=(32, 2, 4)).astype(np.float32)
+    made = build_matrix(records, vectors, whole(vectors), seed=0, kinds=("cropped", "looped"))
+    text = [i for i, name in enumerate(made.names) if name.startswith("answer_") and "score" not in name]
+    seen = made.copies[:, text] != made.records[made.sources][:, text]
+    assert seen.any(axis=1).all()
 
 
 def test_equal_records_are_scored_alike_though_one_was_not_trained_on():
@@ -138,7 +181,7 @@ def test_equal_records_are_scored_alike_though_one_was_not_trained_on():
     rows = rng.normal(size=(200, 3))
     of = np.vstack([rows, rows])  # the second half are further records, of which no label is known
     target = (rng.random(200) < 0.5).astype(float)
-    scores = out_of_fold(rows, target, np.ones(200), np.arange(200), of, 0, boosted())
+    scores = out_of_fold(rows, target, np.ones(200), np.arange(200), of, np.tile(np.arange(200), 2), 0, boosted())
     assert (scores[:200] == scores[200:]).all()
 
 
@@ -164,7 +207,8 @@ def test_standing_out_counts_where_the_copies_confirm_it(damaged_alike):
     markup = np.where(stands_out, rng.uniform(20, 40, n), 0.0)
     records = np.column_stack([length - 3 * (stands_out & damaged_alike), markup])
     copies = np.column_stack([length - 3, np.zeros(n)])
-    made = Matrix(["answer_length", "answer_markup"], records, copies, np.arange(n), ["short"] * n, np.arange(n))
+    each = np.arange(n)
+    made = Matrix(["answer_length", "answer_markup"], records, copies, each, ["short"] * n, each, each)
     found = without_labels(made, 0)
     low = (found[stands_out] > 0.5).mean()
     assert low > 0.9 if damaged_alike else low < 0.1

@@ -11,7 +11,13 @@ from operators.targeting.typical import extremeness, outlyingness
 def matrix(columns: dict[str, np.ndarray]) -> Matrix:
     records = np.column_stack(list(columns.values()))
     return Matrix(
-        list(columns), records, np.empty((0, len(columns))), np.empty(0, int), [], np.arange(len(records))
+        list(columns),
+        records,
+        np.empty((0, len(columns))),
+        np.empty(0, int),
+        [],
+        np.arange(len(records)),
+        np.arange(len(records)),
     )
 
 
