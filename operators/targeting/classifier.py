@@ -31,6 +31,8 @@ OUTLYING_STAYS = 0.2
 """Probability below which a record that stands out is no longer taken for low quality."""
 OUTLYING_WEIGHT = 0.5
 """Weight of those records, all together, relative to that of the clean ones."""
+IN_DIVERSE_SETS = {"num_leaves": 4}
+"""LightGBM's settings where records differ for other reasons than damage: simpler trees, which see less in it."""
 _TREES = 100
 _SETTINGS: dict[str, Any] = {
     "objective": "binary",
@@ -55,13 +57,13 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
     Two-step learning from positive and unlabeled examples (Bekker & Davis 2020, arXiv 1811.04820, section 5.1):
     the records are unlabeled, the copies positive. The first round's negatives are the set's most typical half.
     Records that stand out from it are further positives, if that round's classifier, which saw none of them, finds
-    damage in most: where it does not, the set is diverse rather than dirty, standing out says nothing, and the
-    second round's negatives are all records. Each later round takes negatives and further positives from the last
-    round's out-of-fold probabilities, and leaves the undecided out. A copy counts only as far as its source is
-    taken for clean. Clean records and copies weigh the same in training; the set's own share of low quality is
-    then found by expectation maximisation (Saerens, Latinne & Decaestecker 2002), which is what makes the
-    probabilities calibrated. Of a large set, training sees the known part alone; the last round's classifiers
-    score the others.
+    damage in most: where it does not, the set is diverse rather than dirty, standing out says nothing, trees are
+    simpler, and the second round's negatives are all records. Each later round takes negatives and further
+    positives from the last round's out-of-fold probabilities, and leaves the undecided out. A copy counts only as
+    far as its source is taken for clean. Clean records and copies weigh the same in training; the set's own share
+    of low quality is then found by expectation maximisation (Saerens, Latinne & Decaestecker 2002), which is what
+    makes the probabilities calibrated. Of a large set, training sees the known part alone; the last round's
+    classifiers score the others.
     """
     part = matrix.known_part()
     n, m = len(part.records), len(part.copies)
@@ -73,6 +75,7 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
     typical = unusual <= np.quantile(unusual, TYPICAL)
     outlying = outlyingness(part, typical) > OUTLYING
     clean, low = typical, np.zeros(n, bool)
+    learn = boosted()
     found = np.full(len(order), 0.5)
     for turn in range(ROUNDS):
         negatives, positives = clean.astype(float), low.astype(float)  # weights
@@ -86,11 +89,12 @@ def without_labels(matrix: Matrix, seed: int) -> np.ndarray:
         share = float((copies.sum() + positives.sum()) / weight.sum())
         scored = part.records if turn + 1 < ROUNDS else matrix.records[order]
         same = part.same if turn + 1 < ROUNDS else matrix.same[order]
-        scores = out_of_fold(rows, target, weight, group, scored, same, seed + turn, boosted())
+        scores = out_of_fold(rows, target, weight, group, scored, same, seed + turn, learn)
         found = with_prior_of_set(scores, share)
         if turn == 0:
             diverse = outlying.any() and (found[outlying] > 0.5).mean() < CONFIRMED
             outlying = outlying & (not diverse)
+            learn = boosted(IN_DIVERSE_SETS if diverse else None)
             clean, low = (typical | diverse) & ~outlying, outlying
         else:
             clean, low = found < CLEAN_BELOW, found > LOW_ABOVE
