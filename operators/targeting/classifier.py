@@ -116,9 +116,9 @@ def with_labels(
     """Probabilities of shape (n,): out of fold for the labelled records, of all folds' mean for the others.
 
     `features` is of shape (n, f), `target` 1 where low quality (read only where `labelled`), `unaided` the
-    probabilities found without labels, one feature more; `same` as in `Matrix`. Few labels leave boosted trees
-    and a linear model about equally unsure, of different records: their log odds are averaged. Scores are mapped
-    to probabilities by logistic regression on the labelled ones (Platt 1999).
+    probabilities found without labels, one feature more; `same` as in `Matrix`. Few labels leave boosted trees,
+    a linear model and randomized trees about equally unsure, of different records: their log odds are averaged.
+    Scores are mapped to probabilities by logistic regression on the labelled ones (Platt 1999).
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -131,11 +131,12 @@ def with_labels(
         "feature_fraction": 0.2,
     }
     given = (rows[places], y, np.ones(len(places)), places, rows, same, seed)
-    odds = _logit(out_of_fold(*given, boosted(settings))) + _logit(out_of_fold(*given, linear))
-    platt = LogisticRegression(C=1.0).fit(odds[places][:, None] / 2, y)
+    learners = boosted(settings), linear, forest
+    odds = np.mean([_logit(out_of_fold(*given, learner)) for learner in learners], axis=0)
+    platt = LogisticRegression(C=1.0).fit(odds[places][:, None], y)
     if platt.coef_[0, 0] <= 0:  # no better than chance on what was not seen: such labels teach nothing
         return np.full(len(rows), y.mean())
-    return np.asarray(platt.predict_proba(odds[:, None] / 2)[:, 1], np.float64)
+    return np.asarray(platt.predict_proba(odds[:, None])[:, 1], np.float64)
 
 
 def boosted(settings: dict[str, Any] | None = None) -> Learner:
@@ -149,6 +150,15 @@ def boosted(settings: dict[str, Any] | None = None) -> Learner:
         return lambda of: np.asarray(model.predict(of, num_threads=1))
 
     return learn
+
+
+def forest(rows: np.ndarray, target: np.ndarray, weight: np.ndarray, seed: int) -> Scorer:
+    """Extremely randomized trees (Geurts, Ernst & Wehenkel 2006)."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    model = ExtraTreesClassifier(200, min_samples_leaf=3, max_features=0.3, random_state=seed)
+    model.fit(rows, target, sample_weight=weight)
+    return lambda of: np.asarray(model.predict_proba(of)[:, 1])
 
 
 def linear(rows: np.ndarray, target: np.ndarray, weight: np.ndarray, seed: int) -> Scorer:
