@@ -11,10 +11,10 @@ _OPEN, _CLOSE, _ZERO = "\ufdd0", "\ufdd1", 0xFDD2
 _MARK = re.compile(f"{_OPEN}([\ufdd2-\ufde1]+){_CLOSE}")
 _NONCHARACTERS = re.compile("[\ufdd0-\ufdef]")
 _CODE = re.compile(
-    r"[;{}]\s*$"
-    r"|^\s*(?:def|class|import|from|for|while|if|elif|return|function|const|let|var|public|private|static|void|int|"
-    r"#include|print|console)\b.*[:;(){}=]\s*$"
-    r"|^\s*(?:SELECT|INSERT|UPDATE|CREATE|DELETE)\b.*\b(?:FROM|INTO|SET|TABLE)\b"
+    r"[;{}][^\S\n]*$"
+    r"|^[^\S\n]*(?:def|class|import|from|for|while|if|elif|return|function|const|let|var|public|private|static|void|int|"
+    r"#include|print|console)\b.*[:;(){}=][^\S\n]*$"
+    r"|^[^\S\n]*(?:SELECT|INSERT|UPDATE|CREATE|DELETE)\b.*\b(?:FROM|INTO|SET|TABLE)\b"
     r"|\w\s*(?:===?|!=)\s*[\w'\"]|&&|=>|->\s*\w+\s*[:{]|</?\w+/>|\w\(\)",
     re.MULTILINE,
 )

@@ -37,7 +37,7 @@ _NO_TAG = re.compile(rf"<(?!{_tag(f'{_INLINE} {_BLOCK} {_DROPPED}')[1:]})", re.I
 _RAW_TAG = re.compile(rf"{_tag(_RAW)}|{_DOCTYPE}", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _POWER = re.compile(r"(?<=\d)<sup>\s*([-+−–]?\d+)\s*</sup>", re.IGNORECASE)
-_LIST_GAP = re.compile(r"[ \t]*\n\s*\n(?=- )")
+_BEFORE_ITEM = re.compile(r"(?<!\s)\s++(?=- )")
 _LINE_START = re.compile(r"\n (?=\S)")
 _ROUNDS = 3
 
@@ -76,7 +76,15 @@ def strip_tags(text: str) -> str:
         if node.tag not in ("br", "hr"):
             node.insert_after("\n")
     shown = str(tree.root.text()) if tree.root else ""
-    return _LINE_START.sub("\n", _LIST_GAP.sub("\n", shown))
+    return _LINE_START.sub("\n", _BEFORE_ITEM.sub(_without_gap, shown))
+
+
+def _without_gap(match: re.Match[str]) -> str:
+    """White space before a list item, without its empty lines."""
+    space = match[0]
+    if not space.endswith("\n") or space.count("\n") < 2:
+        return space
+    return space[: space.index("\n")].rstrip(" \t") + "\n"
 
 
 def _without_comments(text: str) -> str:

@@ -47,6 +47,7 @@ class Repetition(Operator[RepetitionParams]):
     """
 
     name = "repetition"
+    version = 2
     team = Team.CLEANING
     params_type = RepetitionParams
     flagged_only = True

@@ -55,7 +55,7 @@ class TruncatedAnswers(Operator[TruncatedAnswersParams]):
 
     name = "truncated_answers"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = TruncatedAnswersParams
     flagged_only = True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from operators.models import STATIC_MINILM
 from operators.record_vectors import embed_records, whole
 from operators.targeting.classifier import boosted, out_of_fold, with_labels, with_prior_of_set, without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
-from operators.targeting.features import SetStatistics, grams
+from operators.targeting.features import MAX_CHARACTERS, SetStatistics, grams
 from operators.targeting.flagging import thresholds
 from operators.targeting.matrix import Matrix, build_matrix
 
@@ -83,10 +82,9 @@ def test_an_original_is_no_better_known_than_a_stranger():
 
 
 @pytest.mark.parametrize("part", ["word ", "0", "_", "a1", "医", ". ", "1. ", "(", "- ", "\n", '." '])
+@pytest.mark.timeout(60)
 def test_a_giant_record_is_cut(part):
-    start = time.perf_counter()
-    described(part * 2_000_000)
-    assert time.perf_counter() - start < 5
+    assert described(part * 2_000_000)["answer_length"] == np.log1p(MAX_CHARACTERS)
 
 
 @pytest.mark.parametrize("word", ["नमस्ते", "สวัสดี", "தமிழ்", "cafe\u0301", "شَمْس", "发热，然后休息。再来"])

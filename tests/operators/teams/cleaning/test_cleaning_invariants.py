@@ -122,6 +122,14 @@ def test_only_contents_change_and_the_flag_is_honoured(name, rows):
         assert {r for r in given_ if r.flagged is False} <= set(result)
 
 
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", CHEAP)
+def test_no_text_keeps_an_operator_for_long(name):
+    texts = [piece * (20_000 // len(piece)) + end for piece in PIECES for end in ("", "x\n!")]
+    found, _ = build(name).run(records([("q", text, None, False) for text in texts]), Context())
+    assert len(found) <= len(texts)
+
+
 @pytest.mark.parametrize("name", CHEAP)
 def test_nothing_to_do_in_an_empty_set(name):
     kept, report = build(name).run([], Context(held_out=records([("q", "a", None, False)])))
