@@ -98,6 +98,13 @@ def test_turn_keys_can_be_mapped(tmp_path: Path) -> None:
     assert [m.role for m in record.messages] == ["user", "assistant"]
 
 
+def test_a_column_named_like_a_key_of_its_turns_is_not_kept_twice(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    path = lines(tmp_path / "x.jsonl", {"content": turns, "topic": "x"})
+    (record,) = load(path, columns={"messages": "content"}).records
+    assert record.meta == {"topic": "x"}
+
+
 def test_alpaca_input_follows_the_instruction_and_comes_apart_again(tmp_path: Path) -> None:
     row = {"instruction": "Sum up.", "input": "A.\n\nB.", "output": "AB"}
     loaded = load(lines(tmp_path / "x.jsonl", row))
