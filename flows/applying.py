@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from operators.config import Data, RowFormat
 from operators.data.store import DatasetRef
 from operators.processing import TeamContext
 from operators.results import Recipe, TeamRun
@@ -15,6 +16,12 @@ from tasks.progress import say
 from tasks.replaying import leave_out
 from tasks.runtime import Runtime
 from tasks.scoring import embed, flag_low_quality
+
+
+def read_as(uri: str, told: RowFormat, recipe: Recipe | None) -> Data:
+    """How a set is read: as the caller says, else as the recipe's was."""
+    known = recipe.data_format if recipe and told == RowFormat() else told
+    return Data(input=uri, format=known.format, columns=known.columns)
 
 
 def prepared(dataset: DatasetRef, recipe: Recipe, context: TeamContext, runtime: Runtime) -> DatasetRef:

@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
+from flows.applying import read_as
 from flows.prepare import load_input
 from flows.process import ProcessConfig, process_dataset
 from flows.uploads import UploadConfig, settle
@@ -75,10 +76,10 @@ def _work(upload: Upload, config: UploadConfig, ledger: Ledger, lease: Lease) ->
 def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) -> Outcome | None:
     """The result by an approved recipe, or None where a search was started."""
     data_set = config.data_set_of(upload)
-    data = config.data_format.model_copy(update={"input": copy})
+    approval = approved(config.store, data_set)
+    data = read_as(copy, config.data_format, read_recipe(approval.recipe) if approval else None)
     loaded = load_input(copy, data, config.store)
     say(f"data set {data_set}: {loaded.dataset.rows} records, {loaded.quarantined} bad rows")
-    approval = approved(config.store, data_set)
     why = f"data set {data_set} has no approved recipe" if approval is None else _drifted(approval, loaded, config)
     if approval is None or why:
         say(f"{upload.uri}: {why}: searching")
@@ -92,7 +93,7 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
             input=copy,
             output=made,
             store=config.store,
-            data_format=data,
+            data_format=config.data_format,
             rewriter=config.rewriter,
             i_allow_records_to_leave=config.i_allow_records_to_leave,
             cluster=config.cluster,

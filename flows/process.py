@@ -8,10 +8,10 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.applying import apply_teams, prepared
+from flows.applying import apply_teams, prepared, read_as
 from flows.prepare import load_input
 from flows.scale_out import process_in_files
-from operators.config import FLAGS_VERSION, Cluster, Data, Endpoint, Endpoints, ScaleOut, Settings
+from operators.config import FLAGS_VERSION, Cluster, Endpoint, Endpoints, RowFormat, ScaleOut, Settings
 from operators.data.store import DatasetRef
 from operators.errors import ConfigError
 from operators.models import model_digest
@@ -33,7 +33,7 @@ class ProcessConfig(Settings):
     input: str = Field(description="Data set to process; path or s3:// URL")
     output: str = Field(description="File to write; same format as the input")
     store: str = Field(".autodp/store", description="Content store: path or s3:// URL")
-    data_format: Data = Data(input="")
+    data_format: RowFormat = Field(RowFormat(), description="Of the input, where it is not the recipe's set's")
     rewriter: Endpoint | None = Field(None, description="Instead of the recipe's rewriter endpoint")
     judge: Endpoint | None = Field(None, description="Instead of the recipe's judge, which labels records")
     i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter or judge outside this network")
@@ -83,7 +83,7 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
         held_out=_beside(recipe.evaluation, config),
         task=recipe.task,
     )
-    data = config.data_format.model_copy(update={"input": config.input})
+    data = read_as(config.input, config.data_format, recipe)
     if config.scale_out:
         result = process_in_files(recipe, config.recipe, context, data, config.output, config.scale_out, runtime)
         _show(result.reports, recipe)

@@ -8,7 +8,7 @@ import re
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from operators.config import Cluster, Data, Endpoint, SearchConfig, Settings
+from operators.config import Cluster, Endpoint, RowFormat, SearchConfig, Settings
 from operators.drift import MAX_DRIFT
 from operators.errors import ConfigError
 from operators.intake.ledger import CLAIM_SECONDS, Ledger, Outcome
@@ -44,7 +44,7 @@ class UploadConfig(Settings):
     search_deployment: str = Field(
         "search/search", pattern=r"^[^/]+/[^/]+$", description="Deployment that searches: flow/deployment"
     )
-    data_format: Data = Data(input="")
+    data_format: RowFormat = Field(RowFormat(), description="Of the input, where it is not the recipe's set's")
     rewriter: Endpoint | None = Field(None, description="Instead of the recipes' rewriter endpoint")
     i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter outside this network")
     attempts: int = ATTEMPTS

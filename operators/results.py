@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from operators.config import FLAGS_VERSION, Endpoint, Targeting
+from operators.config import FLAGS_VERSION, Endpoint, RowFormat, Targeting
 from operators.data.store import DatasetRef
 from operators.strategist.space import Team
 from operators.teams.base import OperatorReport, OperatorSpec
@@ -315,5 +315,7 @@ class Recipe(Result):
     """Summary of the set that it was found on (see operators.drift), to tell when another set differs."""
     left_out: Literal["question", "conversation"] = "conversation"
     """Which records are not processed: those that ask an evaluation question, or that equal its record."""
+    data_format: RowFormat = RowFormat()
+    """How the search was told to read its set: other sets are read so as well."""
     task: str = ""
     evidence: Verdict | None = None

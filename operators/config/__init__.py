@@ -1,6 +1,6 @@
 """The configuration of a search: one set of models for the YAML file, the command line and the UI's form."""
 
-from operators.config.data import FLAGS_VERSION, Data, Embedding, Sampling, Targeting
+from operators.config.data import FLAGS_VERSION, Data, Embedding, RowFormat, Sampling, Targeting
 from operators.config.endpoints import Endpoint, Endpoints, TargetEndpoint
 from operators.config.judging import JudgeExam, Judging
 from operators.config.reading import load_config, override, parse, read_yaml
@@ -21,6 +21,7 @@ __all__ = [
     "Judging",
     "LoRA",
     "Racing",
+    "RowFormat",
     "Sampling",
     "ScaleOut",
     "SearchConfig",

@@ -10,14 +10,19 @@ from operators.config.settings import Settings
 from operators.models import MINILM, STATIC_MINILM
 
 
-class Data(Settings):
-    """What is processed, and what the tuned models are asked."""
+class RowFormat(Settings):
+    """How rows are read."""
 
-    input: str = Field(description="File or saved `datasets` directory; local path or s3:// URL")
     format: Literal["auto", "messages", "sharegpt", "alpaca", "prompt_completion", "question_answer"] = Field(
         "auto", description="Schema of the rows; auto: recognized by their columns"
     )
     columns: dict[str, str] = Field({}, description="Schema field -> column, where names differ")
+
+
+class Data(RowFormat):
+    """What is processed, and what the tuned models are asked."""
+
+    input: str = Field(description="File or saved `datasets` directory; local path or s3:// URL")
     evaluation: str | None = Field(
         None, description="Clean held-out file; without it, questions are held out of the input"
     )

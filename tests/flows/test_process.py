@@ -100,6 +100,29 @@ def test_csv_in_csv_out(adopted: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_another_set_is_read_as_the_recipes_was(adopted: Path, tmp_path: Path) -> None:
+    recipe = yaml.safe_load((adopted / "recipe.yaml").read_text())
+    recipe["data_format"] = {"columns": {"question": "asked", "answer": "said"}}
+    for name in ("development.jsonl", "evaluation.jsonl"):
+        shutil.copy(adopted / name, tmp_path / name)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    source = [json.loads(line) for line in (adopted.parents[1] / "train.jsonl").read_text().splitlines()]
+    renamed = [{"id": r["id"], "asked": r["question"], "said": r["answer"]} for r in source]
+    write_jsonl(tmp_path / "in.jsonl", renamed)
+    given = {
+        "recipe": str(tmp_path / "recipe.yaml"),
+        "input": str(tmp_path / "in.jsonl"),
+        "output": str(tmp_path / "out.jsonl"),
+        "store": str(tmp_path / "store"),
+    }
+    process(**given)
+    made = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    expected = [json.loads(line) for line in (adopted / "processed.jsonl").read_text().splitlines()]
+    assert [(r["id"], r["said"]) for r in made] == [(r["id"], r["answer"]) for r in expected]
+    with pytest.raises(DataError, match="names .question., which is not in the file"):
+        process(**given, data_format={"columns": {"question": "question"}})
+
+
 def test_an_empty_strategy_copies(adopted: Path, tmp_path: Path) -> None:
     recipe = yaml.safe_load((adopted / "recipe.yaml").read_text())
     recipe |= {"strategy": [], "teams": {}}
