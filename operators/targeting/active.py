@@ -26,9 +26,8 @@ def collect(
     """`labels` with up to `count` further ones, asked in seeded batches. A record is asked about once.
 
     `features` is of shape (n, f), NaN where undefined. `fit(labels)` gives the probabilities of low quality that
-    the labels so far lead to, shape (n,), or None where they are too few. A batch
-    stands for the whole set while there are too few labels, and is then taken from the records the classifier is
-    least sure of.
+    the labels so far lead to, shape (n,), or None where they are too few. A batch stands for the whole set
+    while there are too few labels, and is then taken from the records the classifier is least sure of.
     """
     labels = list(labels)
     open_ = np.array([v is None for v in labels], bool)

@@ -119,7 +119,7 @@ def test_another_set_is_read_as_the_recipes_was(adopted: Path, tmp_path: Path) -
     made = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     expected = [json.loads(line) for line in (adopted / "processed.jsonl").read_text().splitlines()]
     assert [(r["id"], r["said"]) for r in made] == [(r["id"], r["answer"]) for r in expected]
-    with pytest.raises(DataError, match="names .question., which is not in the file"):
+    with pytest.raises(DataError, match="which is not in the file"):
         process(**given, data_format={"columns": {"question": "question"}})
 
 
