@@ -27,8 +27,10 @@ from operators.llm.messages import Request
 from operators.models import MINILM
 from operators.record_vectors import embed_records, whole
 from operators.targeting import flag_records
-from operators.targeting.classifier import boosted, out_of_fold, without_labels
+from operators.targeting.classifier import without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
+from operators.targeting.folds import Examples, out_of_fold
+from operators.targeting.learners import boosted
 from operators.targeting.matrix import build_matrix
 
 Figures = dict[str, Any]
@@ -151,16 +153,8 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
     aided = found(ask=ask, ask_for=LABELS)
     aided_by_chance = found(labels=[bool(v) if s else None for v, s in zip(low, drawn, strict=True)])
     places = np.flatnonzero(drawn)
-    control = out_of_fold(
-        lengths[places],
-        low[places].astype(float),
-        np.ones(LABELS),
-        places,
-        lengths,
-        np.arange(len(rows)),
-        0,
-        boosted({"num_leaves": 4}),
-    )
+    examples = Examples(lengths[places], low[places].astype(float), np.ones(LABELS), places)
+    control = out_of_fold(boosted({"num_leaves": 4}), examples, lengths, np.arange(len(rows)), 0)
     figures = {
         "no_labels": auroc(low, unaided),
         "no_labels_ece": calibration_error(low, unaided),

@@ -12,12 +12,13 @@ from flows.applying import read_as
 from flows.prepare import load_input
 from flows.process import ProcessConfig, process_dataset
 from flows.uploads import UploadConfig, settle
-from operators.approvals import Approval, approved
+from operators.approvals import approved
 from operators.data.lease import Lease
 from operators.errors import AutoDPError, ConfigError, DataError, Unreachable, without_text
 from operators.intake.ledger import Ledger, Outcome, Waiting
 from operators.intake.uploads import Upload, UploadChanged
 from operators.publishing import read_recipe
+from operators.results import Recipe
 from tasks.drifting import drift_from, read_reference
 from tasks.loading import Loaded
 from tasks.progress import say
@@ -77,10 +78,14 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
     """The result by an approved recipe, or None where a search was started."""
     data_set = config.data_set_of(upload)
     approval = approved(config.store, data_set)
-    data = read_as(copy, config.data_format, read_recipe(approval.recipe) if approval else None)
+    recipe = read_recipe(approval.recipe) if approval else None
+    data = read_as(copy, config.data_format, recipe)
     loaded = load_input(copy, data, config.store)
     say(f"data set {data_set}: {loaded.dataset.rows} records, {loaded.quarantined} bad rows")
-    why = f"data set {data_set} has no approved recipe" if approval is None else _drifted(approval, loaded, config)
+    if approval is None or recipe is None:
+        why = f"data set {data_set} has no approved recipe"
+    else:
+        why = _drifted(recipe, posixpath.dirname(approval.recipe), loaded, config)
     if approval is None or why:
         say(f"{upload.uri}: {why}: searching")
         run = start_search(upload, copy, data_set, config.search, config.search_deployment, config.store, why)
@@ -111,13 +116,12 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
     )
 
 
-def _drifted(approval: Approval, loaded: Loaded, config: UploadConfig) -> str:
-    """Why the approved recipe does not fit, or ""."""
-    recipe = read_recipe(approval.recipe)
+def _drifted(recipe: Recipe, folder: str, loaded: Loaded, config: UploadConfig) -> str:
+    """Why the approved recipe, which lies in `folder`, does not fit, or ""."""
     if recipe.reference is None:
         say("the recipe has no summary of the set it was found on: drift is not measured")
         return ""
-    uri = posixpath.join(posixpath.dirname(approval.recipe), recipe.reference.file)
+    uri = posixpath.join(folder, recipe.reference.file)
     reference = read_reference(uri, recipe.reference.sha256)
     runtime = Runtime(store=config.store, cluster=config.cluster)
     distance = drift_from(loaded.dataset, reference, runtime)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
-from operators.errors import WorkerDied, without_text
+from operators.errors import JobError, WorkerDied, without_text
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -113,10 +113,8 @@ def run(
                 progress(*seen)
         outcome = ray.get(task)
     except ray.exceptions.RayError as e:
-        raise WorkerDied(
-            f"the Ray job {function.__name__} died ({type(e).__name__}): see the logs of Ray on that machine; "
-            "out of memory is the usual cause, lower training.batch_size or raise the resources"
-        ) from None
+        what = f"the Ray job {function.__name__}"
+        raise failure(e, what, "lower training.batch_size or raise the resources") from None
     except BaseException:
         ray.cancel(task, force=True)
         raise
@@ -125,6 +123,25 @@ def run(
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
+
+
+def failure(error: Exception, what: str, to_save_memory: str) -> JobError:
+    """What an error of Ray itself says about `what` was run. A worker that could not begin will not begin the
+    next time either; one that is gone may, so that is a WorkerDied."""
+    from ray import exceptions
+
+    if isinstance(error, exceptions.RayTaskError | exceptions.RuntimeEnvSetupError):
+        cause = type(getattr(error, "cause", None) or error).__name__
+        return JobError(
+            f"{what} could not begin on its worker ({cause}): every machine of the cluster needs this version of "
+            "the project, with the same packages and Python; see the logs of Ray on that machine"
+        )
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return WorkerDied(f"{what} ran out of memory on its machine: {to_save_memory}")
+    return WorkerDied(
+        f"{what} died ({type(error).__name__}): see the logs of Ray on its machine; where it ran out of memory, "
+        f"{to_save_memory}"
+    )
 
 
 def _call(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from operators import jobs
 from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
-from operators.errors import WorkerDied, without_text
+from operators.errors import without_text
 
 LARGEST = 50_000
 """What the items of one call may add up to. Ray Data sees that a call is done, and sends the next, up to a fifth
@@ -62,10 +62,8 @@ def map_each(
                     raise outcome
                 yield outcome
     except ray.exceptions.RayError as e:
-        raise WorkerDied(
-            f"a worker of Ray Data died again and again ({type(e).__name__}): see the logs of Ray on its machine; "
-            "out of memory is the usual cause, lower scale_out.rows_at_once or scale_out.workers"
-        ) from None
+        what = "a worker of Ray Data, after repetitions,"
+        raise jobs.failure(e, what, "lower scale_out.rows_at_once or scale_out.workers") from None
 
 
 def bundles(items: Sequence[T], size: Callable[[T], int], least: int) -> Iterator[list[T]]:

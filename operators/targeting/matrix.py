@@ -58,7 +58,7 @@ def build_matrix(
     `vectors` are of the records' sides, shape (n, 2, d), `of_records` of the whole records, shape (n, d): see
     `operators.record_vectors`. A copy uses the vectors of the records its two sides come from.
     """
-    sides = [_seen(Sides(*r.sides, i, i)) for i, r in enumerate(records)]
+    sides = [_readable(Sides(*r.sides, i, i)) for i, r in enumerate(records)]
     rng = np.random.default_rng(seed)
     known = np.sort(rng.permutation(len(sides))[:KNOWN])
     stats = SetStatistics({int(i): sides[i] for i in known})
@@ -85,7 +85,7 @@ def build_matrix(
     return Matrix(names, rows, copied_rows, sources, made_as, known, _same(sides))
 
 
-def _seen(sides: Sides) -> Sides:
+def _readable(sides: Sides) -> Sides:
     """What features look at: damage beyond it would be none."""
     return replace(sides, question=sides.question[:MAX_CHARACTERS], answer=sides.answer[:MAX_CHARACTERS])
 
@@ -113,7 +113,7 @@ def _damage(
             if other is source or not source.question.strip() or not source.answer.strip():
                 continue
             kind = kinds[(place + shift) % len(kinds)]
-            copy = _seen(CORRUPTIONS[kind](source, other, rng))
+            copy = _readable(CORRUPTIONS[kind](source, other, rng))
             if copy.copy or (copy.question, copy.answer) != (source.question, source.answer):
                 copies.append(copy)
                 made_as.append(kind)

@@ -15,10 +15,12 @@ from operators.data.records import Message, Record
 from operators.example import build_example
 from operators.models import STATIC_MINILM
 from operators.record_vectors import embed_records, whole
-from operators.targeting.classifier import boosted, out_of_fold, with_labels, with_prior_of_set, without_labels
+from operators.targeting.classifier import with_labels, with_prior_of_set, without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
 from operators.targeting.features import MAX_CHARACTERS, SetStatistics, grams
 from operators.targeting.flagging import thresholds
+from operators.targeting.folds import Examples, out_of_fold
+from operators.targeting.learners import boosted
 from operators.targeting.matrix import Matrix, build_matrix
 
 PROSE = st.text("abcdefgh ,.é医", min_size=1, max_size=80).filter(str.strip)
@@ -126,7 +128,8 @@ def test_no_record_is_scored_by_a_model_that_saw_its_copy():
     records = rng.normal(size=(300, 5))
     target = (rng.random(300) < 0.5).astype(float)
     rows, group = np.vstack([records] * 4), np.tile(np.arange(300), 4)
-    scores = out_of_fold(rows, np.tile(target, 4), np.ones(1200), group, records, np.arange(300), 0, boosted())
+    examples = Examples(rows, np.tile(target, 4), np.ones(1200), group)
+    scores = out_of_fold(boosted(), examples, records, np.arange(300), 0)
     # Noise: copies of a record in training would reveal its label.
     assert abs(np.corrcoef(scores, target)[0, 1]) < 0.2
 
@@ -135,7 +138,8 @@ def test_unseen_records_are_scored_by_all_folds():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(400, 3))
     target = (rows[:200, 0] > 0).astype(float)
-    scores = out_of_fold(rows[:200], target, np.ones(200), np.arange(200), rows, np.arange(400), 0, boosted())
+    examples = Examples(rows[:200], target, np.ones(200), np.arange(200))
+    scores = out_of_fold(boosted(), examples, rows, np.arange(400), 0)
     assert np.mean((scores[200:] > 0.5) == (rows[200:, 0] > 0)) > 0.9
 
 
@@ -179,7 +183,8 @@ def test_equal_records_are_scored_alike_though_one_was_not_trained_on():
     rows = rng.normal(size=(200, 3))
     of = np.vstack([rows, rows])  # the second half are further records, of which no label is known
     target = (rng.random(200) < 0.5).astype(float)
-    scores = out_of_fold(rows, target, np.ones(200), np.arange(200), of, np.tile(np.arange(200), 2), 0, boosted())
+    examples = Examples(rows, target, np.ones(200), np.arange(200))
+    scores = out_of_fold(boosted(), examples, of, np.tile(np.arange(200), 2), 0)
     assert (scores[:200] == scores[200:]).all()
 
 
