@@ -48,6 +48,7 @@ VARIANTS = {
     "sampling": Variant(sampling=True),
     "targeting": Variant(targeting=True),
     "reuse": Variant(reuse=True),
+    "reuse+targeting": Variant(targeting=True, reuse=True),
     "all": Variant(sampling=True, targeting=True, reuse=True, at_once=4),
 }
 
@@ -68,14 +69,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300)
     parser.add_argument("--trials", type=int, default=15, help="of 15 strategies of three teams")
     parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--corrupted", type=float, default=0.5, help="share of the example set")
     parser.add_argument("--minutes", type=float, default=60, help="after the start-up; no piece is begun later")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--keep", action="store_true", help="report: write benchmarks/results/acceleration.json")
+    parser.add_argument(
+        "--against", choices=VARIANTS, default="naive", help="report: what the others are compared with"
+    )
+    parser.add_argument("--keep", metavar="NAME", help="report: write benchmarks/results/NAME.json")
     arguments = parser.parse_args()
     if arguments.variant == "report":
         from benchmarks.acceleration_report import report
 
-        report(arguments.work, keep=arguments.keep, as_json=arguments.json)
+        report(arguments.work, against=arguments.against, keep=arguments.keep, as_json=arguments.json)
         return
     folder = arguments.work / arguments.variant
     use_cache(folder)
@@ -143,7 +148,7 @@ def run(name: str, folder: Path, arguments: argparse.Namespace) -> None:
     if not example.exists():
         from operators.example import build_example
 
-        build_example(example, arguments.rows, SEED)
+        build_example(example, arguments.rows, SEED, arguments.corrupted)
     config = configuration(variant, folder, arguments.rows, arguments.trials, arguments.epochs)
     (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
     pieces = Pieces(folder / "pieces")

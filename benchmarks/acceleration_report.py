@@ -12,20 +12,22 @@ from benchmarks.results import write_result
 Figures = dict[str, Any]
 
 
-def report(work: Path, *, keep: bool, as_json: bool) -> None:
-    """Prints one column a variant; keeps the figures where asked to."""
+def report(work: Path, *, against: str, keep: str | None, as_json: bool) -> None:
+    """Prints one column a variant, compares them with the one called `against`; keeps the figures under the name
+    `keep`, if any."""
     variants = {name: totals(name, work / name) for name in VARIANTS if (work / name / "pieces").exists()}
     figures: Figures = {"variants": variants}
-    naive = variants.get("naive")
-    if naive and naive["complete"]:
-        figures["compared_with_naive"] = {n: compared(v, naive) for n, v in variants.items() if v["complete"]}
-        if "all" in figures["compared_with_naive"] and "sampling" in variants:
+    base, naive = variants.get(against), variants.get("naive")
+    if base and base["complete"]:
+        done = {n: v for n, v in variants.items() if v["complete"]}
+        figures[f"compared_with_{against}"] = {n: compared(v, base) for n, v in done.items()}
+        if naive and {"naive", "all", "sampling"} <= set(done):
             figures["modelled"] = {
                 str(rows): modelled(variants, rows) for rows in (naive["rows"], 1_000, 5_000, 20_000)
             }
     _print(figures)
     if keep:
-        print(f"kept in {write_result('acceleration', figures)}")
+        print(f"kept in {write_result(keep, figures)}")
     if as_json:
         print(json.dumps(figures))
 
@@ -83,22 +85,22 @@ def preparation(name: str, prepared: Piece | None) -> float:
     return float(sum(stages.get(stage, 0) for stage, needs in needed.items() if needs))
 
 
-def compared(variant: Figures, naive: Figures) -> Figures:
-    """How many times less than naive, whether the sealed score lies inside naive's interval, and what naive's own
-    trial of the strategy scored that this variant chose."""
-    low, high = naive["verdict"]["score_ci"]
+def compared(variant: Figures, base: Figures) -> Figures:
+    """How many times less than the base, whether the sealed score lies inside the base's interval, and what the
+    base's own trial of the strategy scored that this variant chose."""
+    low, high = base["verdict"]["score_ci"]
     chosen = " > ".join(variant["verdict"]["strategy"])
     return {
-        "wall_time": naive["seconds"] / variant["seconds"],
-        "wall_time_with_whole_set": naive["seconds"] / (variant["seconds"] + variant["seconds_whole_set_after"]),
-        "llm_tokens": naive["llm_tokens"] / max(1, variant["llm_tokens"]),
-        "optimizer_steps": naive["optimizer_steps"] / variant["optimizer_steps"],
-        "records_processed": naive["records_processed"] / max(1, variant["records_processed"]),
+        "wall_time": base["seconds"] / variant["seconds"],
+        "wall_time_with_whole_set": base["seconds"] / (variant["seconds"] + variant["seconds_whole_set_after"]),
+        "llm_tokens": base["llm_tokens"] / max(1, variant["llm_tokens"]),
+        "optimizer_steps": base["optimizer_steps"] / variant["optimizer_steps"],
+        "records_processed": base["records_processed"] / max(1, variant["records_processed"]),
         "chosen": chosen,
         "sealed_score": variant["verdict"]["score"],
-        "inside_naive_interval": low <= variant["verdict"]["score"] <= high,
-        "naive_score_of_choice": naive["scores"].get(chosen),
-        "naive_best_score": max(naive["scores"].values()),
+        "inside_interval": low <= variant["verdict"]["score"] <= high,
+        "score_of_choice_there": base["scores"].get(chosen),
+        "best_score_there": max(base["scores"].values()),
     }
 
 
@@ -143,7 +145,7 @@ def _print(figures: Figures) -> None:
         if isinstance(value, (int, float)):
             shown = [v[key] for v in variants.values()]
             print(f"{key:<28}" + "".join(f"{x:>12.1f}" if isinstance(x, float) else f"{x:>12}" for x in shown))
-    for name, found in figures.get("compared_with_naive", {}).items():
+    for name, found in next((v for k, v in figures.items() if k.startswith("compared_with_")), {}).items():
         print(
             f"\n{name}: "
             + ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in found.items())

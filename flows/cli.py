@@ -129,11 +129,12 @@ def example(
     directory: Annotated[Path, typer.Argument(help="Where to write the built-in example set")],
     rows: Annotated[int, typer.Option(help="Training records")] = 1200,
     seed: Annotated[int, typer.Option(help="Seed of the corruption")] = 7,
+    corrupted: Annotated[float, typer.Option(help="Share of the training records to corrupt")] = 0.5,
 ) -> None:
     """Write the built-in example set: medical terms and definitions, half of them corrupted."""
     from operators.example import build_example
 
-    build_example(directory, rows, seed)
+    build_example(directory, rows, seed, corrupted)
     Console().print(f"wrote the example set to {directory}", highlight=False)
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 
 from operators.errors import AutoDPError
-from operators.example.builder import build_example
+from operators.example.builder import CORRUPTED, build_example
 
 
 def main() -> int:
@@ -16,9 +16,10 @@ def main() -> int:
     parser.add_argument("directory")
     parser.add_argument("--rows", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--corrupted", type=float, default=CORRUPTED)
     arguments = parser.parse_args()
     try:
-        paths = build_example(arguments.directory, arguments.rows, arguments.seed)
+        paths = build_example(arguments.directory, arguments.rows, arguments.seed, arguments.corrupted)
     except AutoDPError as e:
         print(e, file=sys.stderr)
         return 1

