@@ -45,6 +45,12 @@ class Record:
         return next((m.content for m in reversed(self.messages) if m.role == "assistant"), "")
 
     @property
+    def before_answer(self) -> tuple[Message, ...]:
+        """All turns before the last assistant turn, or all turns where there is none: what a model answers."""
+        last = max((i for i, m in enumerate(self.messages) if m.role == "assistant"), default=None)
+        return self.messages[:last]
+
+    @property
     def text(self) -> str:
         """All turns joined by newlines: what is deduplicated and measured."""
         return "\n".join(m.content for m in self.messages)
@@ -59,7 +65,7 @@ class Record:
     @property
     def generated_by(self) -> str | None:
         """Name of the operator that wrote this record, or None for a record of the source."""
-        return self.meta.get("generated_by")
+        return self.meta.get("generated_by") or None  # a CSV has "" where there is nothing
 
     def with_contents(self, contents: Sequence[str]) -> Record:
         """This record with the turns' contents replaced, roles kept; itself if nothing differs."""

@@ -21,12 +21,6 @@ _CHATTER = re.compile(
     r"|^\s*(?:question|answer|q|a)\s*:",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBER = re.compile(
-    r"(\d+(?:[.,:/]\d+)*)"
-    r"(?:[\s-]?(mg|mcg|[µμ]g|ug|kg|g|ml|dl|l|iu|mmol|mol|meq|cm|mm|m|unit|hour|day|week|month|year|time)s?\b"
-    r"|\s?([%°‰]))?",
-    re.IGNORECASE,
-)
 _NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot|\w+n['’]t)\b", re.IGNORECASE)
 _TRIGRAMS_AT_LEAST = 5
 
@@ -74,15 +68,6 @@ def script_overlap(a: str, b: str) -> float:
     if not first or not second:
         return 1.0
     return sum(min(p, second.get(script, 0.0)) for script, p in first.items())
-
-
-def quantities(text: str) -> Counter[tuple[str, str]]:
-    """Numbers with the unit that follows, if it is a known one: a dose of 5 mg is neither 5 g nor 50 mg."""
-    plain = "".join(
-        str(unicodedata.decimal(c)) if c.isdecimal() else c for c in unicodedata.normalize("NFKC", text)
-    )
-    found = (m.groups() for m in _NUMBER.finditer(plain))
-    return Counter((number, (unit or sign or "").casefold()) for number, unit, sign in found)
 
 
 def negates(text: str) -> bool:

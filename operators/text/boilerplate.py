@@ -10,19 +10,23 @@ _REST = r"[^.!?\n]{0,200}?"
 _LINK = r"(?:here|(?:on )?(?:the|this) (?:link|button)(?: below| above)?)"
 _RULES = (
     # "To see the list, click here.": a sentence that ends in, or begins with, a link that is gone.
-    (("click",), rf"{_SENTENCE}{_REST}\bclick {_LINK}\s*(?:[.!»→›>]+|-+>|(?=\s*$))"),
+    (("click",), rf"{_SENTENCE}{_REST}\bclick {_LINK}[ \t]*+(?:[.!»→›>]+|-+>|$)"),
     (("click",), rf"{_SENTENCE}(?:please )?click {_LINK} (?:to|for)\b[^.!?\n]{{0,200}}[.!]?"),
-    # "Read more about X" on a line of its own, "... read more" at the end of one.
+    # "Read more about X" on a line of its own, "... read more" at the end of one. What has a number or a colon
+    # says something itself.
     (
         (" more",),
-        r"^[ \t]*[\[(]?(?:read|learn|see|show|view|find out) more\b[^.!?\n]{0,80}[.»→›>\])]*[ \t]*$"
-        r"|[ \t]*(?:[\[(|»›]\s*)?\b(?:read|show|view) more\b\s*(?:[\])»→›]|>+|-+>)?[ \t]*$",
+        r"^[ \t]*[\[(]?(?:read|learn|see|show|view|find out) more\b"
+        r"(?:[ \t]+(?:about|at|on|here)\b[^.!?:：\d\n]{0,80})?[ \t]*+[.»→›>\])]*[ \t]*$"
+        r"|(?<![ \t])[ \t]*(?:[\[(|»›][ \t]*)?\b(?:read|show|view) more\b[ \t]*+(?:[\])»→›]|>+|-+>)?[ \t]*$",
     ),
     # "For further information consult a dentist online -->"
     (("->",), rf"{_SENTENCE}{_REST}\bconsult an? [^.!?\n]{{1,80}} online\b[^\n\w]{{0,10}}-+>"),
     (
         ("all rights reserved", "copyright", "©"),
-        r"^[ \t]*(?:all rights reserved|copyright\s*(?:©|\(c\))|©\s*\d{4})[^\n]{0,120}$",
+        # "Copyright (c) protection lasts" and "All rights reserved to the states" are law, not furniture.
+        r"^[ \t]*(?:all rights reserved(?=[ \t]*(?:[.!|©]|$))|(?:copyright[ \t]*(?:©|\(c\))|©)[ \t]*\d{4}\b)"
+        r"[^\n]{0,120}$",
     ),
     (
         ("advertisement", "sponsored", "share ", "skip to", "back to top", "print this"),

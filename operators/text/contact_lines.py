@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+
+from operators.text.tokens import UNSPACED
 
 _WORDS_A_MARK = 2
-_START = re.compile(r"[.!?。！？]+[\"'”’)\]]*\s+|\n\s*")
+_START = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]]*+\s+|[。！？｡]+[\"'”’)\]」』）]*\s*|\n\s*")
 _INVITATION = re.compile(r"(?:(?<=\s)|^)[^\W\d_]+(?: [^\W\d_]+)?\?\s+\Z")
 _TAIL = re.compile(r"\s*(?:wrote|writes|said|schrieb|a écrit|写道)?\s*[.:;|)\]。：；]*[ \t]*", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_]+")
+_FULL_STOPS = frozenset(".:;|。：；")
+# Words of scripts without spaces have about two characters.
+_WORD = re.compile(rf"[{UNSPACED}]{{1,2}}|[^\W_{UNSPACED}]+")
 
 
 def drop_contact_lines(text: str, marks: str) -> str:
@@ -19,18 +24,23 @@ def drop_contact_lines(text: str, marks: str) -> str:
     that would be empty is returned as it is.
     """
     mark = re.compile(rf"[\[(<]?[{marks}][\])>]?")
-    parts, at = [], 0
     places = list(mark.finditer(text))
+    if not places:
+        return text
+    # Found once for all contacts: looking back from each would take the square of a text of many.
+    starts = [0, *(m.end() for m in _START.finditer(text))]
+    words = [m.start() for m in _WORD.finditer(text)]
+    parts, at = [], 0
     i = 0
     while i < len(places):
-        begin = max(at, _sentence_start(text, places[i].start()))
+        begin = max(at, starts[bisect_right(starts, places[i].start()) - 1])
         last = i
         while last + 1 < len(places) and _belongs(text[places[last].end() : places[last + 1].start()]):
             last += 1
-        said = mark.sub(" ", text[begin : places[last].end()])
+        said = bisect_left(words, places[last].end()) - bisect_left(words, begin)
         tail = _TAIL.match(text, places[last].end())
         end = tail.end() if tail else places[last].end()
-        if len(_WORD.findall(said)) <= _WORDS_A_MARK * (last - i + 1) and _begins(text[end : end + 1]):
+        if said <= _WORDS_A_MARK * (last - i + 1) and _begins(text[end : end + 1], tail[0] if tail else ""):
             invitation = _INVITATION.search(text, at, begin)
             parts.append(text[at : invitation.start() if invitation else begin])
             at = end
@@ -39,14 +49,14 @@ def drop_contact_lines(text: str, marks: str) -> str:
     return left if _WORD.search(left) else text
 
 
-def _sentence_start(text: str, place: int) -> int:
-    ends = [m.end() for m in _START.finditer(text, 0, place)]
-    return ends[-1] if ends else 0
-
-
-def _begins(character: str) -> bool:
-    """Whether a new sentence can begin with it, or the text ends here."""
-    return not character or character in "\n\"'“‘(-*•" or (character.isalpha() and not character.islower())
+def _begins(character: str, before: str) -> bool:
+    """Whether a new sentence can begin with it, or the text ends here. Of a letter that has no case, only the
+    stop `before` it can tell."""
+    if not character or character in "\n\"'“‘(-*•":
+        return True
+    if character.isupper() or character.istitle():
+        return True
+    return character.isalpha() and not character.islower() and not _FULL_STOPS.isdisjoint(before)
 
 
 def _belongs(between: str) -> bool:

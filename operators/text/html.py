@@ -15,26 +15,40 @@ _BLOCK = (
     "footer h1 h2 h3 h4 h5 h6 head header hr html legend li main nav ol optgroup option p pre section summary "
     "table tbody tfoot thead tr ul"
 )
-# Their content is no markup to a parser, or moves when it stands outside its parent: cut by pattern instead.
-_RAW = "iframe math noembed noframes noscript plaintext svg textarea title xmp td th"
+# Their content is another language, or text that stands outside the page's own.
+_RAW = "iframe math noembed noframes noscript plaintext svg textarea title xmp"
+_CELL = "td th"
 _DROPPED = "script style template"
+# Also what authors call the blanks of a form, the parameters of a command and the types of a program: "<address>"
+# alone, with no attribute and nothing that closes it, is such a word.
+_WORD = (
+    "address area article aside audio base button caption code data details figure footer form header input label "
+    "legend main map mark math object option param picture script section select source style summary template "
+    "time title video"
+)
 _BOOLEAN = (
     "allowfullscreen|async|autofocus|autoplay|checked|compact|controls|defer|disabled|download|hidden|ismap|"
     "loop|multiple|muted|noshade|nowrap|open|readonly|required|reversed|selected"
 )
 
 
-def _tag(names: str) -> str:
-    # An attribute without a value counts only if HTML knows it: "a <b and c> d" is arithmetic.
-    known = "|".join(sorted(names.split(), key=len, reverse=True))
-    value = r"""(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
-    return rf"</?(?:{known})(?:\s+(?:[A-Za-z_:@][\w:.@-]*\s*=\s*{value}|{_BOOLEAN}))*\s*/?>"
-
-
-_DOCTYPE = r"<!doctype\s[^<>]*>"
-_ANY = re.compile(rf"{_tag(f'{_INLINE} {_BLOCK} {_RAW} {_DROPPED}')}|{_DOCTYPE}", re.IGNORECASE)
-_NO_TAG = re.compile(rf"<(?!{_tag(f'{_INLINE} {_BLOCK} {_DROPPED}')[1:]})", re.IGNORECASE)
-_RAW_TAG = re.compile(rf"{_tag(_RAW)}|{_DOCTYPE}", re.IGNORECASE)
+_INLINE_NAMES, _BLOCK_NAMES = frozenset(_INLINE.split()), frozenset(_BLOCK.split())
+_RAW_NAMES, _DROPPED_NAMES = frozenset(_RAW.split()), frozenset(_DROPPED.split())
+_WORDS = frozenset(_WORD.split())
+_KNOWN = "|".join(sorted(f"{_INLINE} {_BLOCK} {_RAW} {_CELL} {_DROPPED}".split(), key=len, reverse=True))
+_VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
+# An attribute without a value counts only if HTML knows it: "a <b and c> d" is arithmetic.
+_TAG = re.compile(
+    rf"<(?P<close>/?)(?P<name>{_KNOWN})(?:\s+(?:[A-Za-z_:@][\w:.@-]*\s*=\s*{_VALUE}|{_BOOLEAN}))*\s*/?>"
+    r"|<!doctype\s[^<>]*>",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"<\w+\s*>")
+_PROGRAM = re.compile(r"[=(){};<]")
+# Noncharacters stand for the ends of rows and the starts of cells until all cells of a row are known.
+_ROW_END, _CELL_START = "\ufded", "\ufdee"
+_MARKS = re.compile(f"[{_ROW_END}{_CELL_START}]")
+_LONGEST_CELL = 200
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _POWER = re.compile(r"(?<=\d)<sup>\s*([-+−–]?\d+)\s*</sup>", re.IGNORECASE)
 _BEFORE_ITEM = re.compile(r"(?<!\s)\s++(?=- )")
@@ -55,28 +69,103 @@ def decode_entities(text: str) -> str:
 
 
 def strip_tags(text: str) -> str:
-    """The text a reader of the page would see: block elements end a line, comments, scripts and styles are
-    gone, 10<sup>6</sup> is 10^6. Angle brackets that begin no HTML tag ("a < b", "<stdin>") stay."""
+    """The text a reader of the page would see: block elements end a line, the cells of a table's row stand in one,
+    comments, scripts and styles are gone, 10<sup>6</sup> is 10^6. Angle brackets that begin no HTML tag ("a < b",
+    "<stdin>") stay, and so does an English word between them that nothing closes ("<address>")."""
     if "<" not in text:
         return text
     text = _without_comments(text)
-    if not _ANY.search(text):
+    if not _TAG.search(text):
         return text
-    from selectolax.lexbor import LexborHTMLParser
-
-    text = _RAW_TAG.sub(" ", _POWER.sub(r"^\1", text))
-    text = _NO_TAG.sub("&lt;", text.replace("&", "&amp;"))
-    tree = LexborHTMLParser(text, is_fragment=True)
-    for node in tree.css(",".join(_DROPPED.split())):
-        node.decompose()
-    blocks = tree.css(",".join(_BLOCK.split()))
-    bullet = "\n- " if sum(node.tag == "li" for node in blocks) > 1 else "\n"
-    for node in blocks:
-        node.insert_before(bullet if node.tag == "li" else "\n")
-        if node.tag not in ("br", "hr"):
-            node.insert_after("\n")
-    shown = str(tree.root.text()) if tree.root else ""
+    text = _POWER.sub(r"^\1", _MARKS.sub("", text))
+    shown = _join_cells(_shown(text, list(_TAG.finditer(text))))
     return _LINE_START.sub("\n", _BEFORE_ITEM.sub(_without_gap, shown))
+
+
+def _shown(text: str, tags: list[re.Match[str]]) -> str:
+    """The text with line ends and marks of cells in place of its tags. One pass, however deep the tags nest."""
+    partner, words = _pairs(text, tags)
+    bullet = "\n- " if sum(_name(t) == "li" and not t["close"] for t in tags) > 1 else "\n"
+    parts, at, skipped_to = [], 0, 0
+    rows = [False]  # of the tables around this place, the page itself first: whether a row has begun
+    before = ""
+    for i, tag in enumerate(tags):
+        if i < skipped_to or i in words:
+            continue
+        parts.append(text[at : tag.start()])
+        at = tag.end()
+        name, opens = _name(tag), not tag["close"]
+        if name in _DROPPED_NAMES and i in partner:
+            skipped_to = partner[i] + 1
+            at = tags[partner[i]].end()
+        elif name in ("td", "th"):
+            parts.append(" " if not rows[-1] else _CELL_START if opens else "")
+        elif name == "tr":
+            rows[-1] = opens
+            parts.append(_ROW_END)
+        elif name == "table":
+            if opens:
+                rows.append(False)
+            elif len(rows) > 1:
+                rows.pop()
+            parts.append("\n" if opens else f"{_ROW_END}\n")
+        elif name == "li":
+            parts.append(bullet if opens else "\n")
+        elif name == "p" and opens and before == "<p":
+            parts.append("\n\n")  # a paragraph ends the one before it
+        elif name in _BLOCK_NAMES:
+            parts.append("\n")
+        elif name in _RAW_NAMES or not name:
+            parts.append(" ")
+        if name not in _INLINE_NAMES:
+            before = f"<{name}" if opens else ""
+    return "".join([*parts, text[at:]])
+
+
+def _pairs(text: str, tags: list[re.Match[str]]) -> tuple[dict[int, int], set[int]]:
+    """Which tag closes which, both by number, and which tags are words of the text."""
+    partner: dict[int, int] = {}
+    waiting: dict[str, list[int]] = {}
+    for i, tag in enumerate(tags):
+        places = waiting.setdefault(_name(tag), [])
+        if not tag["close"]:
+            places.append(i)
+        elif places:
+            partner[places.pop()] = i
+    words = {i for name in _WORDS & waiting.keys() for i in waiting[name] if _BARE.fullmatch(tags[i][0])}
+    # "Put it between <script> and </script>" names the tags. The content between two partners is looked at once,
+    # since those of one name nest and only the innermost has no "<".
+    for i, j in partner.items():
+        if _name(tags[i]) in _DROPPED_NAMES and i + 1 == j and _BARE.fullmatch(tags[i][0]):
+            content = text[tags[i].end() : tags[j].start()]
+            if content.strip() and not _PROGRAM.search(content):
+                words |= {i, j}
+    return partner, words
+
+
+def _name(tag: re.Match[str]) -> str:
+    return (tag["name"] or "").lower()
+
+
+def _join_cells(text: str) -> str:
+    """Rows of a table as lines, their cells apart from each other."""
+    if _ROW_END not in text:
+        return text
+    lines = [_row(part) for part in text.split(_ROW_END)]
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _row(text: str) -> str:
+    if _CELL_START not in text:
+        return text
+    cells = [cell.strip() for cell in text.split(_CELL_START)]
+    cells = cells if cells[0] else cells[1:]
+    # A long cell lays out a page; its paragraphs stay apart.
+    if max(map(len, cells)) > _LONGEST_CELL:
+        return "\n".join(cell for cell in cells if cell)
+    while cells and not cells[-1]:
+        cells.pop()
+    return " | ".join(" ".join(cell.split()) for cell in cells).lstrip()
 
 
 def _without_gap(match: re.Match[str]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 _MARK = "\ufdef"  # a noncharacter: stands for a removed link while its surroundings are tidied
+# What an address is written with, without the letters of scripts that put no space after it.
+_PLAIN = r"[!#-&*-;=?-Z\\^_a-z~\u00c0-\u024f]"
 _URL = re.compile(
-    r"(?:\b(?:https?|ftp)://|\bwww\.(?=[\w-]+\.))(?:[^\s<>\"'`(){}\[\]|，。；、（）「」《》]|\([^\s<>()]*\))+",
+    rf"(?<![A-Za-z0-9_])(?:(?:https?|ftp)://|www\.(?=[\w-]+\.))(?:{_PLAIN}|\((?:{_PLAIN}|[\"'`{{}}\[\]|])*\))+",
     re.IGNORECASE,
 )
 _TRAILING = ".,;:!?*_~-"
@@ -14,17 +16,37 @@ _IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:\
 _LINK = re.compile(
     r"(?<!!)\[([^\[\]\n]*)\]\(((?:https?:|ftp:|mailto:|www\.|[/#.])[^()\s]*)(?:\s+\"[^\"\n]*\")?\)", re.I
 )
-_AUTOLINK = re.compile(rf"<\s*{_MARK}\s*>|[(\[（]\s*{_MARK}\s*[)\]）]")
-_LEAD = re.compile(
-    rf"(?:(?<=[.!?。！？])|^)[ \t]*(?:[-*•>|]\s*)?(?:[^.!?。！？\n{_MARK}]{{0,100}}?\b)?"
-    r"(?:see(?: also| more)?(?: at| on| here)?|visit(?: us)?(?: at| on)?|go to|sources?|references?|links?|url|"
-    r"website|via|read more(?: at| on| here)?|more (?:info|information|details)(?: at| on| here)?|"
-    r"available (?:at|from)|retrieved from|check out|click(?: here| on)?|follow|详见|参见|来源|链接|网址|查看)"
-    rf"\s*[:：]?\s*{_MARK}(?:[\s|,;·&]|\band\b|\bor\b|{_MARK})*[.!。]?",
+# Words that only lead to an address. A noun is one of them only before a colon or where nothing comes before it:
+# "the website https://... lists 20 mg" tells something.
+_NOUN = r"(?:\b(?:sources?|references?|links?|url|website)|来源|链接|网址)"
+_LEADING = (
+    r"(?:\b(?:(?:please )?(?:see(?: also| more)?(?: at| on| here)?|visit(?: us)?(?: at| on)?|go to|check out|"
+    r"click(?: here| on)?|follow)|via|read more(?: at| on| here)?|retrieved from|"
+    r"more (?:info|information|details)(?: at| on| here)?|(?:(?:is|are) )?available (?:at|from))|"
+    rf"详见|参见|查看|{_NOUN}(?=\s*[:：]))"
+)
+_MARKS = rf"\s*+(?:[:：]\s*+)?{_MARK}(?:[ \t]*+(?:(?:[|,;·&]|and\b|or\b)[ \t]*+)?{_MARK})*+"
+_INFORMATION = r"(?:(?:more|further|full|additional) )?(?:info|information|details|instructions|guidance|help)\b"
+# A sentence of more than four words says something beside the address, unless they only promise more of it.
+_FEW = (
+    rf"(?:for {_INFORMATION}[^.!?\d\n{_MARK}]{{0,80}}?|"
+    r"(?:[^\W\d][\w'’-]{0,30}[ \t]+){1,4}?(?-i:(?=[a-z]))|[\u3400-\u9fff]{1,6}?)?"
+)
+_POINTER = rf"(?:{_FEW}{_LEADING}|{_NOUN}){_MARKS}(?:[ \t]+for {_INFORMATION})?"
+_BRACKETED = re.compile(rf"<\s*{_MARK}\s*>|[(\[（]\s*+(?:{_POINTER}|{_MARKS})\s*[)\]）]", re.IGNORECASE)
+_SENTENCE = re.compile(
+    rf"(?:(?<=[.!?。！？])|^)[ \t]*+(?:[-*•>|][ \t]*+)?{_POINTER}[ \t]*+(?:[.!。！]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_ONLY = re.compile(rf"^[\s|,;·*•>-]*{_MARK}(?:[\s|,;·*•-]|{_MARK})*$", re.MULTILINE)
-_LEFT = re.compile(rf"[ \t]*{_MARK}(?P<stop>[ \t]*[.,;:!?])?")
+_LEAD = re.compile(rf"(?:{_LEADING}|(?:(?<=[.!?。！？(（] )|^){_NOUN}){_MARKS}", re.IGNORECASE | re.MULTILINE)
+_ONLY = re.compile(rf"^[ \t|,;·*•>-]*+{_MARK}(?:[ \t|,;·*•-]|{_MARK})*+$", re.MULTILINE)
+_FIRST = re.compile(
+    rf"(?:(?<=[(\[（])|(?<=[.!?。！？] )|^){_MARK}[ \t]*+(?:[,;:，；：][ \t]*+)?(?=\w)", re.MULTILINE
+)
+_LEFT = re.compile(
+    rf"(?<![ \t])[ \t]*+(?P<before>[,;:，；：–—]?)[ \t]*+{_MARK}(?:[ \t]*(?P<stop>[.,;:!?。，；：！？)\]）]|$))?",
+    re.MULTILINE,
+)
 
 
 def may_have_links(text: str) -> bool:
@@ -35,8 +57,9 @@ def may_have_links(text: str) -> bool:
 def remove_links(text: str) -> tuple[str, int]:
     """The text without addresses, and how many there were.
 
-    A Markdown link in a sentence keeps its label; a line of nothing but links goes, and so does a sentence
-    whose point is the address ("For more information visit www...").
+    A Markdown link in a sentence keeps its label; a line of nothing but links goes, and so does a short sentence
+    or parenthesis whose point is the address ("For more information visit www..."). Of another sentence that
+    leads to an address only the leading words go.
     """
     text, pictures = _IMAGE.subn("", text) if "![" in text else (text, 0)
     named = 0
@@ -52,9 +75,9 @@ def remove_links(text: str) -> tuple[str, int]:
     if "://" in text or "www." in text.lower():
         text, found = _URL.subn(_mark, text)
     if _MARK in text:
-        text = _AUTOLINK.sub(_MARK, text)
-        text = _ONLY.sub("", _LEAD.sub("", text))
-        text = _LEFT.sub(lambda m: (m["stop"] or "").strip(), text)
+        text = _SENTENCE.sub("", _BRACKETED.sub(_MARK, text))
+        text = _FIRST.sub("", _ONLY.sub("", _LEAD.sub(_MARK, text)))
+        text = _LEFT.sub(lambda m: m["before"] if m["stop"] is None else m["stop"], text)
     return text, pictures + named + found
 
 

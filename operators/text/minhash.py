@@ -55,7 +55,7 @@ def sketch(texts: Sequence[str], how: Shingling) -> Sketches:
     counts = np.empty(len(texts), np.int32)
     for start, run in chunks(texts):
         part = slice(start, start + len(run))
-        tokens = token_hashes(run)
+        tokens = token_hashes(run, signs=how.signs)
         counts[part] = tokens.sizes
         whole[part] = segment_hashes(tokens.hashes, tokens.offsets[:-1], tokens.offsets[1:])
         shingles = ngram_hashes(tokens, how.ngram)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from operators.text.greedy import resolve
 from operators.text.minhash import candidates, candidates_across, sketch
-from operators.text.shingles import Joined, ShingleSets, Shingling
-from operators.text.tokens import Ints, UInts
+from operators.text.shingles import Chosen, Joined, ShingleSets, Shingling
+from operators.text.tokens import Ints, UInts, chunks, segment_hashes, token_hashes
 
 _TOPIC_SAMPLE = 20_000
 
@@ -29,6 +29,9 @@ def near_duplicates(
     With `topics`, one a text (the question of an answer), two alike texts count as duplicates only if their
     topics agree as well: Jaccard similarity of the topics' words, rare words weighing more, of at least
     `topic_similarity`. That keeps apart what is written from one template ("What are the symptoms of ...?").
+
+    Where signs count, two texts that differ in nothing but the signs of their numbers are no duplicates, however
+    long they are: a T-score of -2.5 is a disease, and one of +2.5 is not.
     """
     sketches = sketch(texts, how)
     owner = _equal_owners(sketches.whole)
@@ -36,7 +39,9 @@ def near_duplicates(
     unique = np.flatnonzero((owner < 0) & (sketches.tokens > 0))
     edges = candidates(sketches.take(unique), how)
     if topics is not None and len(edges):
-        edges = edges[_topic_similarity(topics, unique[edges]) >= topic_similarity]
+        edges = edges[_topic_similarity(topics, unique[edges], how) >= topic_similarity]
+    if how.signs and len(edges):
+        edges = edges[_differ_in_words(texts, unique[edges])]
     sets = ShingleSets(texts, unique[np.unique(edges)], how)
     found = resolve(len(unique), edges, lambda pairs: sets.jaccard(unique[pairs]) >= how.threshold)
     dropped = found >= 0
@@ -69,11 +74,24 @@ def near_duplicates_of(
     return hit[m:]
 
 
-def _topic_similarity(topics: Sequence[str], pairs: Ints) -> NDArray[np.float64]:
+def _differ_in_words(texts: Sequence[str], pairs: Ints) -> NDArray[np.bool_]:
+    """Whether the texts of each pair, which are not equal, differ in more than the signs, shape (m,)."""
+    used = np.unique(pairs)
+    plain = np.empty(len(used), np.uint64)
+    for start, run in chunks(Chosen(texts, used)):
+        tokens = token_hashes(run)
+        whole = segment_hashes(tokens.hashes, tokens.offsets[:-1], tokens.offsets[1:])
+        plain[start : start + len(run)] = whole
+    first, second = plain[np.searchsorted(used, pairs)].T
+    different: NDArray[np.bool_] = first != second
+    return different
+
+
+def _topic_similarity(topics: Sequence[str], pairs: Ints, how: Shingling) -> NDArray[np.float64]:
     # Which words are rare is told by the pairs' own topics and an even sample of all.
     step = max(1, len(topics) // _TOPIC_SAMPLE)
     used = np.union1d(np.arange(0, len(topics), step), pairs)
-    return ShingleSets(topics, used, Shingling(ngram=1)).rare_jaccard(pairs)
+    return ShingleSets(topics, used, Shingling(ngram=1, signs=how.signs)).rare_jaccard(pairs)
 
 
 def _equal_owners(whole: UInts) -> Ints:

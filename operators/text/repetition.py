@@ -10,15 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.text.sentences import split_sentences
-from operators.text.tokens import Ints, Segments, chunks, code_points, ngram_hashes, token_hashes, token_spans
+from operators.text.tokens import (
+    Ints,
+    Segments,
+    UInts,
+    chunks,
+    code_points,
+    ngram_hashes,
+    token_hashes,
+    token_spans,
+)
 
 LONGEST_LOOP = 12
 """Tokens of the longest unit whose immediate repetition is looked for."""
 _STRETCH, _SYLLABLES = 10, 6
-# Lower case only: a gene's CAGCAGCAG is no stutter.
+# Lower case only: a gene's CAGCAGCAG is no stutter, and neither is one in small letters, see `_without_stutter`.
 _STRETCHED = re.compile(rf"([^\W\d_A-Z])\1{{{_STRETCH - 1},}}")
 _STUTTER = re.compile(rf"([^\W\d_A-Z]{{2,5}}?)\1{{{_SYLLABLES - 1},}}")
+_BASES = re.compile(rf"(?<![^\W\d_])[acgtunACGTUN]{{{_STRETCH},}}+(?![^\W\d_])")
 _MEANT = re.compile(r"[^\W\d_]{2}|[^\W\d_\x00-\x7f]|\b[aeioyI]\b")
+_CELL_WORDS, _CELL_TOKENS = 4, 6
+"""Words and tokens of the longest unit that may be a value, which may be the same again and again."""
+_SHORT_WORDS, _FEW = 2, 8
+"""Longer values, and words between commas, are a loop when they come this often: a week has seven days."""
+_BORDER = re.compile(r"[|\t\n]")
+_COMMA = re.compile(r"[,，、;；]")
+_STOP = re.compile(r"[.!?](?=\s|\Z)|[。！？｡]")
 
 
 def ngram_repetition(texts: Sequence[str], n: int) -> NDArray[np.float64]:
@@ -45,10 +62,11 @@ def find_repetition(texts: Sequence[str], n: int, times: int) -> tuple[NDArray[n
     return ratio, loops
 
 
-def collapse_loops(text: str, times: int) -> str:
+def collapse_loops(text: str, times: int, *, everything: bool = False) -> str:
     """The text with every loop reduced to its unit, said once. Loops of numbers and single letters stay:
-    matrices and sequences are no stutter."""
-    text = _STUTTER.sub(r"\1", _STRETCHED.sub(r"\1\1\1", text))
+    matrices and sequences are no stutter. So do those of values ("5 mg | 5 mg | 5 mg"): each one stands for
+    another dose, day or row. With `everything` they go as well, to measure what else the text repeats."""
+    text = _without_stutter(text)
     for period in range(1, LONGEST_LOOP + 1):
         hashes, starts, ends = token_spans(text)
         at = _loop_starts(hashes, period, times)
@@ -63,12 +81,52 @@ def collapse_loops(text: str, times: int) -> str:
                 last += 1
             last -= (last - begin) % period
             unit_end, loop_end = int(ends[begin + period - 1]), int(ends[last - 1])
-            if _MEANT.search(text[int(starts[begin]) : unit_end]) and unit_end > done:
+            unit, gap = text[int(starts[begin]) : unit_end], text[unit_end : int(starts[begin + period])]
+            meant = _MEANT.search(unit) is not None and not _is_several(hashes[begin : begin + period])
+            loop = everything or (meant and not _is_value(unit, gap, period, (last - begin) // period))
+            if loop and unit_end > done:
                 parts.append(text[done:unit_end])
                 done = loop_end
             first = int(np.searchsorted(at, last))
         text = "".join([*parts, text[done:]])
     return text
+
+
+def _is_several(unit: UInts) -> bool:
+    """Whether the unit is a shorter one several times, which was looked at before."""
+    return any(
+        len(unit) % part == 0 and bool((unit[part:] == unit[:-part]).all())
+        for part in range(1, len(unit) // 2 + 1)
+    )
+
+
+def _is_value(unit: str, gap: str, tokens: int, times: int) -> bool:
+    """Whether a unit, with what divides it from the next, is an entry of a table or list, or a measured value."""
+    whole = unit + gap
+    sentence = _STOP.search(whole) is not None
+    if "|" in whole or "\t" in whole or ("\n" in whole and not sentence):
+        return all(len(cell.split()) <= _CELL_WORDS for cell in _BORDER.split(whole))
+    words = len(unit.split())
+    if tokens > _CELL_TOKENS or words > _CELL_WORDS:
+        return False
+    short = words <= _SHORT_WORDS
+    if any(c.isdecimal() for c in unit):
+        return (short and unit[0].isdecimal()) or (times < _FEW and (short or not sentence))
+    return short and times < _FEW and _COMMA.search(whole) is not None
+
+
+def _without_stutter(text: str) -> str:
+    """The text with letters stretched and syllables repeated within a word reduced, but for sequences of bases."""
+    parts, at = [], 0
+    for match in _BASES.finditer(text):
+        if len(set(match[0])) > 1:
+            parts += [_calm(text[at : match.start()]), match[0]]
+            at = match.end()
+    return "".join([*parts, _calm(text[at:])])
+
+
+def _calm(text: str) -> str:
+    return _STUTTER.sub(r"\1", _STRETCHED.sub(r"\1\1\1", text))
 
 
 def drop_repeated_sentences(text: str, least_tokens: int = 4) -> str:

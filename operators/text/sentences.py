@@ -12,8 +12,15 @@ _BOUNDARY = re.compile(rf"(?<=[。！？｡])|(?<=[{_STOPS}][{_CLOSERS}])\s+|(?<
 _LAST_STOP = re.compile(rf"[{_STOPS}][{_CLOSERS}]*(?=\s|\Z)|[。！？｡][{_CLOSERS}]*")
 # Dots that end no sentence: initials and the abbreviations of prose that come before a capital or a number.
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e|cf|al|approx|No|Fig|Inc|Ltd|Jr|Sr)\.)\Z"
+    r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs?|etc|e\.g|i\.e|cf|al|approx|ca|viz|Nos?|Figs?|Inc|Ltd|Co|Corp|Jr|Sr|Hon"
+    r"|Arts?|Secs?|Paras?|Regs?|Cl|Ch|Pt|Rev|Stat|Supp|Cir|Vol|pp?)|§)\.\Z"
 )
+# Abbreviations, most of them of prescriptions, that may end one: where no small letter and no number follows.
+_MAY_END = re.compile(
+    r"\b(?:p\.o|i\.[vm]|s\.c|p\.r\.n|[bt]\.i\.d|q\.[idh](?:\.[dsn])?|h\.s|a\.c|tabs?|caps?|max|min|arts?|secs?"
+    r"|paras?|regs?|figs?|vol)\.\Z"
+)
+_GOES_ON = re.compile(r"\s*[a-z0-9§(]")
 _LOOK_BACK = 12
 """Characters before a stop that can tell it ends no sentence."""
 _ITEM = re.compile(r"[ \t]*(?:[-*+•▪◦‣]|\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S")
@@ -27,14 +34,32 @@ _INTRODUCES = re.compile(
 # Possessive, and an item holds no separator: else every dash doubles the work.
 _INLINE_LIST = re.compile(r"(?:\s[-•–]\s++(?:(?!\s[-•–]\s)[^\n•–]){1,120}+){2,}\Z")
 
+# A text may end in a value or a citation without a stop: "40 mg/day", "5.25%", "42 U.S.C. § 1983".
+_NUMBER = r"(?<![A-Za-z\u00c0-\u024f\d_.,:/^–-])[-+−]?\d[\d.,:/×^–-]*(?<![.,:/×^–-])"
+_UNIT = (
+    r"(?:[kmcdnµμ]?(?:[glLm]|mol|Eq|IU|Hz|Pa|cal)|mcg|mm ?Hg|IU|bpm|ppm|bps?|[°º][CF]?|units?|tablets?|capsules?"
+    r"|drops?|doses?|times|points?|per ?cent|people|patients|seconds?|min(?:utes?)?|h(?:ours?|rs?)?|days?|weeks?"
+    r"|months?|years?|hundred|thousand|[bm]illion|dollars?|euros?|pounds?|shares?|USD|EUR|GBP|CNY|RMB|[千毫微公]?[克斤升米]"
+    r"|单位|[万亿]?[元人]|[万亿天日周年次岁片粒倍]|个月|小时|分钟)"
+)
+_OFTEN = r"(?:once |twice )?daily|(?:a|per|each|every) (?:day|week|month|year)|bid|tid|qid"
+_VALUE = re.compile(
+    rf"{_NUMBER}(?:[a-z](?:-\d+)?|\s?[%‰]|\s?{_UNIT}[²³]?(?:\s?/\s?(?:[\d.]+\s?)?\w+[²³]?){{0,3}})?"
+    rf"(?: (?:{_OFTEN}))?\Z|[)）]\Z"
+)
+# "every 4", "between 10 mg": the value has only begun.
+_HALF_A_VALUE = re.compile(r"\b(?:the|every) \d+\Z|\bbetween [\d.,]+\s?[a-zA-Z%]{0,6}\Z", re.IGNORECASE)
+_LONGEST_VALUE = 60
+"""Characters at the end of a text that are looked at for a value."""
+
 
 def is_complete(text: str) -> bool:
     """Whether a text ends as a finished text does: in terminal punctuation (an ellipsis is none), in code or a
-    table, or in a list whose items go without it."""
+    table, in a value, a citation or a closed bracket, or in a list whose items go without it."""
     text = text.rstrip()
     if not text or _ELLIPSIS.search(text):
         return not text
-    if _COMPLETE.search(text) or _INLINE_LIST.search(text[-400:]):
+    if _COMPLETE.search(text) or _INLINE_LIST.search(text[-400:]) or _ends_in_value(text):
         return True
     lines = [line for line in text.split("\n") if line.strip()]
     items = [line for line in lines if is_list_item(line)]
@@ -42,6 +67,11 @@ def is_complete(text: str) -> bool:
         return False
     others = items[:-1]
     return sum(not _COMPLETE.search(line.rstrip()) for line in others) * 2 > len(others)
+
+
+def _ends_in_value(text: str) -> bool:
+    end = text[-_LONGEST_VALUE:]
+    return _VALUE.search(end) is not None and not (_HALF_A_VALUE.search(end) or is_left_hanging(text))
 
 
 def is_list_item(line: str) -> bool:
@@ -62,7 +92,9 @@ def cut_to_sentence(text: str) -> str:
     """The text up to the end of its last complete sentence; "" where it has none."""
     for match in reversed(list(_LAST_STOP.finditer(text))):
         before = text[max(0, match.start() - _LOOK_BACK) : match.end()]
-        if not _ELLIPSIS.search(before) and not _ABBREVIATION.search(before):
+        if _ELLIPSIS.search(before) or _ABBREVIATION.search(before):
+            continue
+        if not (_MAY_END.search(before) and _GOES_ON.match(text, match.end())):
             return text[: match.end()].rstrip()
     return ""
 

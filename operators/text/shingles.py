@@ -17,11 +17,13 @@ _RECALL = 0.98
 
 @dataclass(frozen=True)
 class Shingling:
-    """What "near-duplicate" means: `ngram` tokens a shingle (see `tokens`), exact Jaccard >= `threshold`."""
+    """What "near-duplicate" means: `ngram` tokens a shingle (see `tokens`), exact Jaccard >= `threshold`. With
+    `signs`, the symbols beside a number are tokens too."""
 
     threshold: float = 0.7
     ngram: int = 5
     permutations: int = 128
+    signs: bool = False
 
     @property
     def rows_per_band(self) -> int:
@@ -53,7 +55,7 @@ class ShingleSets:
         self._used = used
         columns, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
         for _, run in chunks(Chosen(texts, used)):
-            shingles = ngram_hashes(token_hashes(run), how.ngram)
+            shingles = ngram_hashes(token_hashes(run, signs=how.signs), how.ngram)
             owner = np.repeat(np.arange(len(run), dtype=np.uint64), shingles.sizes)
             keys = np.sort((owner << np.uint64(31)) | (shingles.hashes >> np.uint64(33)))
             keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))[: len(keys)]]

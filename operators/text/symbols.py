@@ -10,34 +10,72 @@ import re
 
 # Private use, replacement character, noncharacters: no font shows them.
 _UNSHOWABLE = re.compile("[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]+")
-# Box drawing, blocks, geometric shapes, stars, dingbats and arrows without a meaning in prose. Kept: sex and
-# check marks, cards, music, warning and other signs that stand for a word, and all emoji.
+# Box drawing, blocks, geometric shapes, dingbats and arrows without a meaning in prose. Kept: sex and check marks,
+# cards, music, warning and other signs that stand for a word, numbers in circles, and all emoji.
 _DECORATION = (
-    "\u2500-\u25ff\u2605\u2606\u2729-\u274b\u2756\u2758-\u275a\u2765-\u2767\u2776-\u2793\u2798-\u27be\u2b12-\u2b2f"
-    "\u2b50-\u2b59¶"
+    "\u2500-\u259f\u25a2-\u25b1\u25b4-\u25bb\u25be-\u25ca\u25cc\u25cd\u25d0-\u25ee\u25f0-\u25ff\u2729-\u274b\u2756"
+    "\u2758-\u275a\u2765-\u2767\u2798-\u27be\u2b12-\u2b2f\u2b51-\u2b59"
 )
+# These say something where they stand by themselves: a loss or a fall, a triangle, a yes or no, a blank; a rating;
+# a paragraph of a pleading. Inside words and in rows they are noise.
+_SIGNS, _STARS = "▲△▼▽○●◎◯□■", "★☆⭐"
+_EAST_ASIAN = r"\u2e80-\u9fff\uac00-\ud7a3"
+_LETTER, _SMALL = rf"[^\W\d_{_EAST_ASIAN}]", rf"[^\W\d_A-Z{_EAST_ASIAN}]"
+
+
+def _stuck(mark: str, word: str = f"{_LETTER}?{_SMALL}{_SMALL}") -> str:
+    """A mark that clings to a word (`word`: how it begins) or ends the text after its last sentence. One with
+    space around it, or at a number, may mean something."""
+    after = rf"(?<={_SMALL}{_SMALL}){mark}|(?<={_LETTER}{_LETTER}{_LETTER}){mark}"
+    before = rf"(?<!\d){mark}(?={word})"
+    at_end = rf"(?<=[.,;!?)]){mark}(?=\s|\Z)|(?<=[.!?)] ){mark}(?=\s*\Z)"
+    return f"(?:{after}|{before}|{at_end})"
+
+
+_SIGNS_STUCK = re.compile(
+    rf"(?<={_LETTER})[{_SIGNS}]++(?={_SMALL}{_LETTER})|(?<={_LETTER}{_LETTER})[{_SIGNS}]++(?={_SMALL})"
+    rf"|(?<![{_SIGNS}{_EAST_ASIAN}])[{_SIGNS}]{{3,}}+(?!\s*\d|[{_EAST_ASIAN}])"
+)
+# Five stars, full stars before empty ones, and any after a colon are a rating.
+_RATING = rf"(?:[{_STARS}]{{5}}|[★⭐]++☆++)(?![{_STARS}])"
+_STARS_STUCK = re.compile(
+    _stuck(rf"(?<![{_STARS}])[{_STARS}]{{1,2}}+(?![{_STARS}\ufe0f\d])", _LETTER)
+    + rf"|(?<![{_STARS}:：])(?<![:：] )(?!{_RATING})[{_STARS}]{{3,}}+(?!\s*\(?\d|\ufe0f)"
+)
+_PARAGRAPHS_STUCK = re.compile(
+    _stuck(r"¶++(?!\s*\d)", _LETTER + _SMALL) + rf"|(?<={_LETTER})¶++(?={_LETTER})" + r"|(?<!¶)¶{3,}+(?!\s*\d)"
+)
+_PIPES_STUCK = re.compile(_stuck(r"(?<!\|)\|{2,}+"))
+# A row of a table, or of values between pipes some of which are missing.
+_CELLS = re.compile(r"(?<!\|)\|(?!\|)|\d\s*+\|\||\|\|\s*\d")
+# "·5 mg" and "▲ 3.2%" are no items of a list, "- 3" for "• 3" would be a negative number, and boxes may be ticked.
 _BULLET = re.compile(
-    "^([ \t]*)[\u25a0-\u25ff\u2726-\u274b\u2794-\u27be\u2022\u2023\u25e6\u00b7]"
-    "(?=[ \t]*[^\\s\u2022\u2023\u00b7\u2500-\u27be])[ \t]*",
+    "^([ \t]*)"
+    "[\u25a2-\u25b1\u25b4-\u25bb\u25be-\u25ca\u25cc\u25cd\u25cf-\u25ee\u25f0-\u25ff\u2726-\u274b\u2794-\u27be\u2022\u2023\u00b7]"
+    "[ \t]++(?=[^\\s\u2022\u2023\u00b7\u2500-\u27be])(?![.,+−-]?\\d)",
     re.MULTILINE,
 )
 _DECORATED = re.compile(f"[{_DECORATION}]+(?!\ufe0f)")
-_HINT = re.compile(f"[ÂÃ{_DECORATION}\u2022\u2023\u00b7\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
+_HINT = re.compile(f"[ÂÃ¶{_DECORATION}{_SIGNS}{_STARS}\u2022\u2023\u00b7\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
 
 # Lines of nothing but one symbol: rules drawn by hand. (Markdown's --- of three stays.)
 _RULE = re.compile(r"^[ \t]*(?:([=*#~^+.-])[ \t]*)(?:\1[ \t]*){3,}$\n?", re.MULTILINE)
 _SHOUT = re.compile(r"([!?])\1{1,}|(?:[!?]){3,}")
-_DOTS = re.compile(r"\.{4,}|。{2,}|，{2,}|,{2,}|;{2,}|、{2,}|…{3,}")
+_DOTS = re.compile(r"\.{4,}|。{2,}|，{2,}|、{2,}|…{3,}")
 _RUN = re.compile(
-    r"(?<![#~|@^%•·¤¦§*=+-])(?:(?<!^)(?<!\n)#{2,}|~{2,}|\|{2,}|@{2,}|\^{2,}|%{2,}|[•·¤¦]{2,}|\*{4,}|={4,}|\+{4,}|-{5,}"
+    r"(?<![#~|@^%•·¤¦§*=+-])(?:(?<!^)(?<!\n)#{2,}|@{2,}|\^{2,}|%{2,}|[•·¤¦]{2,}|\*{4,}|={4,}|\+{4,}|-{5,}"
     r"|(?:[#$%^&*@~|\\=+]){5,})"
 )
 # What broken encodings leave of a lost character: inside a word after a small letter, or all alone.
 _BROKEN = re.compile(r"(?<=[a-z])[ÂÃ](?![^\x00-\x7f])|(?<!\S)[ÂÃ](?!\S)")
-# ***bold italic*** is Markdown, and F*** is a word; any other three stars are residue.
-_STARS = re.compile(
+# What is struck out stays marked as such.
+_TILDES = re.compile(r"(?<!\w)(~~(?=[^\s~])[^~\n]+?(?<=[^\s~])~~)(?!\w)|(?<![#~|@^%•·¤¦§*=+-])~{2,}")
+# ***bold italic*** is Markdown, F*** is a word, and three stars apart or at a number say what is significant; any
+# others are residue.
+_ASTERISKS = re.compile(
     r"(?<![\w*])(\*{3}(?=[^\s*])[^*\n]+?(?<=[^\s*])\*{3})(?![\w*])"
-    r"|(?<=\w)\*{3}(?=\w)|(?<=[^\W\d_]{3})\*{3}(?![\w*])|(?<![\w*])\*{3}(?!\*)|(?<=\w)\*{3}\Z"
+    r"|(?<=[^\W\d_])\*{3}(?=[^\W\d_])|(?<=[^\W\d_]{3})\*{3}(?![\w*])|(?<=[^\W\d_])\*{3}\Z"
+    r"|(?<![\w*])\*{3}(?![pP]\s*[<≤=>])(?=[\"'“(]?[^\W\d_])|(?<=[.,;!?])\*{3}(?=\s|\Z)|(?<=[.!?] )\*{3}(?=\s*\Z)"
 )
 # Looking for plain strings first is ten times cheaper than searching for the patterns.
 _PAIRS = (
@@ -46,8 +84,6 @@ _PAIRS = (
     "!?",
     "?!",
     "....",
-    ",,",
-    ";;",
     "##",
     "~~",
     "||",
@@ -68,14 +104,23 @@ _SPECIAL = re.compile(f"[$%^&@~\\\\=+<>_{{}}\\[\\]{_DECORATION}\ufffd\ue000-\uf8
 def remove_symbols(text: str) -> str:
     """The text without decoration, unshowable characters and runs of symbols; "Help!!!!" becomes "Help!"."""
     if not text.isascii() and _HINT.search(text):
-        text = _BULLET.sub(r"\1- ", _UNSHOWABLE.sub("", text))
-        text = _BROKEN.sub("", _DECORATED.sub("", text))
+        text = _UNSHOWABLE.sub("", text)
+        if "○" not in text or "●" not in text:  # both: one of them is the choice
+            text = _BULLET.sub(r"\1- ", text)
+        text = _SIGNS_STUCK.sub("", _DECORATED.sub("", text))
+        text = _PARAGRAPHS_STUCK.sub("", _STARS_STUCK.sub("", text))
+        text = _BROKEN.sub("", text)
         text = re.sub(r"[•·]{2,}", "", text)
     if _has_runs(text):
         text = _RULE.sub("", text)
         text = _SHOUT.sub(lambda m: "?" if "?" in m[0] else "!", text)
         text = _DOTS.sub(lambda m: "..." if m[0][0] == "." else "……" if m[0][0] == "…" else m[0][0], text)
-        text = _RUN.sub(_run, _STARS.sub(lambda m: m[1] or "", text))
+        text = _TILDES.sub(lambda m: m[1] or "", _ASTERISKS.sub(lambda m: m[1] or "", text))
+        text = _RUN.sub(_run, text)
+        if "||" in text:
+            text = "\n".join(
+                line if _CELLS.search(line) else _PIPES_STUCK.sub("", line) for line in text.split("\n")
+            )
     return text
 
 
@@ -92,6 +137,8 @@ def symbol_share(text: str) -> float:
 
 
 def _run(match: re.Match[str]) -> str:
+    if not match[0].strip("|"):
+        return match[0]  # cells without a value
     # "100%%" is a percent sign escaped for printf.
     before = match.string[match.start() - 1 : match.start()]
     return "%" if match[0][0] == "%" and before.isdigit() else ""

@@ -4,6 +4,8 @@ A token is a run of letters, marks and digits, lower-cased; in scripts written w
 Japanese kana, Thai, Lao, Khmer, Burmese, Tibetan) every character is a token of its own. So an n-gram of
 tokens is a word n-gram in English and a character n-gram in Chinese, also within one mixed text.
 
+Where signs count, "-2.5" is not "+2.5": the symbol beside a digit is a token as well, see `token_hashes`.
+
 Everything is array arithmetic over the code points: no Python object per token. Hashes depend on the text
 alone, so they are equal in every process and on every machine.
 """
@@ -38,8 +40,16 @@ _UNSPACED = (
     (0xFF66, 0xFF9F),  # half-width Katakana
     (0x20000, 0x323AF),  # Chinese characters: extensions B to H
 )
+UNSPACED = "".join(f"{chr(low)}-{chr(high)}" for low, high in _UNSPACED)
+"""The scripts written without spaces, as ranges for a character class of a regular expression."""
 _LIMIT = 0x323B0 + 1  # code points beyond are no letters; they share the last table entry
 _SEPARATOR, _WORD, _ALONE = 0, 1, 2
+_DIGIT, _SYMBOL, _BETWEEN, _LEADING, _SPACE, _OPENS, _CLOSES = 1, 2, 3, 4, 5, 6, 7
+"""What a character is to a number: a digit of it; a symbol that tells of it on either side; one that does so
+between two numbers only, and is emphasis elsewhere; one that does so before a number (minus, decimal point) and is
+punctuation elsewhere; what may lie between."""
+_ONE_SIGN = str.maketrans("−–×÷＋－＊／＜＝＞％≦≧⩽⩾", "--*/+-*/<=>%≤≥≤≥")
+"""Signs that are spelled in several ways."""
 _BASE = 0x9E3779B97F4A7C15  # odd, so it has an inverse modulo 2^64
 _INVERSE = pow(_BASE, -1, 1 << 64)
 
@@ -69,9 +79,13 @@ def chunks(texts: Sequence[str], chars: int = CHUNK_CHARS) -> Iterator[tuple[int
         yield start, run
 
 
-def token_hashes(texts: Sequence[str]) -> Segments:
-    """One 64-bit hash for every token of every text, in order."""
-    hashes, starts, _ = _cut("\n".join(texts))
+def token_hashes(texts: Sequence[str], *, signs: bool = False) -> Segments:
+    """One 64-bit hash for every token of every text, in order.
+
+    With `signs`, a sign, comparator, operator, currency or per cent beside a digit is a token of its own, and one
+    before a digit takes in the number that follows: "2+2*3" is 2, +2, 2, *3, 3, with spaces or without.
+    """
+    hashes, starts, _ = _cut("\n".join(texts), signs=signs)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     text_starts = np.concatenate(([0], np.cumsum(lengths + 1)))  # each text is followed by one newline
     return Segments(hashes, np.searchsorted(starts, text_starts))
@@ -89,8 +103,8 @@ def code_points(text: str) -> NDArray[np.uint8] | NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def _cut(text: str) -> tuple[UInts, Ints, Ints]:
-    kinds, lowered = _tables()
+def _cut(text: str, *, signs: bool = False) -> tuple[UInts, Ints, Ints]:
+    kinds, lowered, parts = _tables()
     kind = np.zeros(len(text) + 2, np.uint8)
     values: NDArray[np.uint8] | NDArray[np.uint32]
     if text.isascii():  # several times faster than looking every character up
@@ -100,10 +114,42 @@ def _cut(text: str) -> tuple[UInts, Ints, Ints]:
         codes = np.minimum(code_points(text), np.uint32(_LIMIT - 1))
         values = lowered[codes]
         kind[1:-1] = kinds[codes]
+    if signs:
+        if text.isascii():
+            part = np.frombuffer(text.encode().translate(parts[:256].tobytes()), np.uint8)
+        else:
+            part = parts[codes]
+        found, before_digit = _signs(part, kind[1:-1] != _SEPARATOR)
+        kind[1 + found] = _ALONE
     here, word = kind[1:-1] != _SEPARATOR, kind == _WORD
     starts = np.flatnonzero(here & ~(word[1:-1] & word[:-2]))
     ends = np.flatnonzero(here & ~(word[1:-1] & word[2:])) + 1
-    return segment_hashes(values, starts, ends), starts, ends
+    hashes = segment_hashes(values, starts, ends)
+    if signs:
+        at = np.searchsorted(starts, before_digit)
+        hashes[at] = mix(hashes[at] * np.uint64(_BASE) + hashes[at + 1])
+    return hashes, starts, ends
+
+
+def _signs(part: NDArray[np.uint8], word: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Places of the symbols that tell of a number, and of those that stand before one, a space between or not."""
+    at = np.flatnonzero((part == _SYMBOL) | (part == _BETWEEN) | (part == _LEADING))
+    edged, words = np.pad(part, 2), np.pad(word, 2)
+    kind, left, right = part[at], edged[at + 1], edged[at + 3]
+    digit_left = (left == _DIGIT) | ((left == _SPACE) & (edged[at] == _DIGIT))
+    digit_right = (right == _DIGIT) | ((right == _SPACE) & (edged[at + 4] == _DIGIT))
+    close = (left == _DIGIT) | (right == _DIGIT)
+    joins = (words[at + 1] | (left == _CLOSES)) & (words[at + 3] | (right == _OPENS))
+    # "- 5" and "* 5" open the lines of a list, "**5**" is bold, and the hyphen of "COVID-19" is no minus.
+    leads = (right == _DIGIT) & ~words[at + 1] & (left != _LEADING)
+    spaced = digit_left & digit_right & ((left == _SPACE) == (right == _SPACE))
+    counts = np.where(kind == _SYMBOL, digit_left | digit_right, spaced)
+    counts |= (kind == _BETWEEN) & close & joins
+    counts |= (kind == _LEADING) & leads
+    found = np.zeros(len(edged), np.bool_)
+    found[at[counts] + 2] = True
+    counts |= (kind == _SYMBOL) & (found[at + 1] | found[at + 3])  # the "<" of "<=3"
+    return at[counts], at[counts & digit_right]
 
 
 def count_tokens(texts: Sequence[str]) -> Ints:
@@ -146,20 +192,39 @@ def mix(x: UInts) -> UInts:
 
 
 @functools.cache
-def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
-    """Kind and lower-case form of every code point."""
+def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.uint8]]:
+    """Kind and lower-case form of every code point, and what it is to a number."""
     kinds = np.zeros(_LIMIT, np.uint8)
+    parts = np.zeros(_LIMIT, np.uint8)
     lowered = np.arange(_LIMIT, dtype=np.uint32)
     for code in range(_LIMIT - 1):
         character = chr(code)
-        if unicodedata.category(character)[0] in "LMN":
+        category = unicodedata.category(character)
+        if category in ("Sm", "Sc"):
+            parts[code] = _SYMBOL
+        elif category == "Nd":
+            parts[code] = _DIGIT
+        if category[0] in "LMN":
             kinds[code] = _WORD
             lower = character.lower()
             if len(lower) == 1:
                 lowered[code] = ord(lower)
     for low, high in _UNSPACED:
         kinds[low : high + 1][kinds[low : high + 1] == _WORD] = _ALONE
-    return kinds, lowered
+    what = {
+        _SYMBOL: "%％‰",
+        _BETWEEN: "*/^＊／÷",
+        _LEADING: "-−–－.",
+        _SPACE: " ",
+        _OPENS: "(",
+        _CLOSES: ")",
+        0: "|~",
+    }
+    for part, characters in what.items():
+        parts[[ord(c) for c in characters]] = part
+    for code, one in _ONE_SIGN.items():
+        lowered[code] = one
+    return kinds, lowered, parts
 
 
 @functools.lru_cache(maxsize=16)

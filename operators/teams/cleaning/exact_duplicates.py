@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from typing import Literal
 
 from pydantic import Field
@@ -13,8 +12,10 @@ from operators.data.records import Record, conversation_digest
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params
 from operators.teams.cleaning.keeping import keep_order
+from operators.text.forms import compatible
 
-_NOISE = re.compile("[\\s.,;:!?\"'。，！？；：、“”‘’]+")
+# A point that opens a number is none of the noise: ".5 mg" is a tenth of "5 mg".
+_NOISE = re.compile(r"""(?:[\s,;:!?"'。，！？；：、“”‘’]|\.(?!\d)|(?<=\w)\.)+""")
 
 
 class ExactDuplicatesParams(Params):
@@ -32,7 +33,7 @@ class ExactDuplicates(Operator[ExactDuplicatesParams]):
 
     name = "exact_duplicates"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = ExactDuplicatesParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
@@ -51,7 +52,7 @@ class ExactDuplicates(Operator[ExactDuplicatesParams]):
             return bytes.fromhex(conversation_digest(record))
         h = hashlib.sha256()
         for m in record.messages:
-            text = _NOISE.sub(" ", unicodedata.normalize("NFKC", m.content).casefold()).strip()
+            text = _NOISE.sub(" ", compatible(m.content).casefold()).strip()
             # A text of nothing but symbols is compared by them.
             h.update(f"{m.role}\0{text or m.content}\0".encode("utf-8", "surrogatepass"))
         return h.digest()

@@ -11,7 +11,7 @@ from operators.data.records import Record
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params, map_contents
 from operators.text.code import looks_like_code, outside_code
-from operators.text.spacing import normalise_spaces
+from operators.text.spacing import normalise_spaces_outside_code
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
 # Zero-width space, word joiner, soft hyphen, byte order mark, deprecated and interlinear controls, and tag
@@ -28,7 +28,13 @@ _LONE_JOINER = re.compile(
 )
 _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})")
+# Characters beyond U+FFFF are written as two escapes, a surrogate pair; a line end as CR and LF is one.
+_ESCAPE = re.compile(
+    r"\\(?:x|u00)0[dD](?=\\(?:x|u00)0[aA])"
+    r"|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))"
+)
+_LINE_BREAKS = "\n\r\v\f\u0085\u2028\u2029"
 _ROUNDS = 4
 
 
@@ -50,10 +56,11 @@ class FixText(Operator[FixTextParams]):
     """Repairs mojibake, invisible characters, undecoded escapes and white space, in every turn.
 
     Letters, punctuation and width of every script stay as they are: curly quotes and full-width Chinese
-    punctuation are not faults. Touches all records: nothing is lost by it.
+    punctuation are not faults, tabs divide the cells of a table. Touches all records: nothing is lost by it.
     """
 
     name = "fix_text"
+    version = 2
     team = Team.CLEANING
     params_type = FixTextParams
     rowwise = True
@@ -65,7 +72,7 @@ class FixText(Operator[FixTextParams]):
         # One repair can uncover another (an escape that spells mojibake); the end is a fixed point.
         for _ in range(_ROUNDS):
             repaired = self._repair(text)
-            spaced = normalise_spaces(repaired) if self.params.spaces else repaired
+            spaced = normalise_spaces_outside_code(repaired) if self.params.spaces else repaired
             if repaired == text:
                 return spaced
             text = spaced
@@ -115,5 +122,14 @@ def _ftfy(text: str, encoding: bool, normalization: str | None) -> str:
 
 
 def _unescape(match: re.Match[str]) -> str:
-    character = chr(int(match[1] or match[2], 16))
-    return character if character.isprintable() else ""
+    high, low, byte, unit = match.groups()
+    if high:
+        return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
+    if not byte and not unit:
+        return ""  # the CR of a line end
+    character = chr(int(byte or unit, 16))
+    if character.isprintable() or character in "\t\u3000":
+        return character
+    if character in _LINE_BREAKS:
+        return "\n"
+    return " " if character.isspace() else ""

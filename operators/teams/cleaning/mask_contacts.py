@@ -11,7 +11,7 @@ from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params
 from operators.text.contact_lines import drop_contact_lines
 from operators.text.contacts import Kind, replace_contacts
-from operators.text.spacing import normalise_spaces
+from operators.text.spacing import normalise_spaces_outside_code
 
 _PLACEHOLDERS: dict[Kind, str] = {"email": "[EMAIL]", "phone": "[PHONE]", "ip": "[IP]", "id": "[ID]"}
 # Noncharacters: they stand for contacts while the text around them is looked at.
@@ -47,7 +47,7 @@ class MaskContacts(Operator[MaskContactsParams]):
 
     name = "mask_contacts"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = MaskContactsParams
     rowwise = True
 
@@ -70,11 +70,13 @@ class MaskContacts(Operator[MaskContactsParams]):
         marked = replace_contacts(text, kinds, replace)
         if not found:
             return text
+        shorter = marked
         if self.params.lines and self.params.action != "drop" and role == "assistant":
             shorter = drop_contact_lines(marked, _ALL_MARKS)
-            if shorter != marked:
-                self.count("lines")
-                marked = normalise_spaces(shorter)
-        if self.params.action == "remove":
-            return normalise_spaces(marked.translate(_REMOVED))
-        return marked.translate(_MASKED)
+        # The marks go first: they are characters that `outside_code` keeps for itself.
+        done = shorter.translate(_REMOVED if self.params.action == "remove" else _MASKED)
+        if shorter != marked:
+            self.count("lines")
+        elif self.params.action != "remove":
+            return done
+        return normalise_spaces_outside_code(done)

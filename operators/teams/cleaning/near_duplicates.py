@@ -43,14 +43,15 @@ class NearDuplicates(Operator[NearDuplicatesParams]):
     """MinHash LSH over shingles that suit the script; every removal is confirmed by exact Jaccard similarity.
 
     Compared are the user and assistant turns: a system prompt shared by all records makes no duplicates, and
-    neither does a template filled in for another topic (`question_similarity`). A record is dropped only for
-    one that stays, so similarity does not chain. The quality flag only ranks copies (`keep`): a clean copy is a
-    copy too. Copies of evaluation records are the work of `decontaminate`.
+    neither does a template filled in for another topic (`question_similarity`), nor do the same words with other
+    signs at their numbers (-2.5, +2.5). A record is dropped only for one that stays, so similarity does not chain.
+    The quality flag only ranks copies (`keep`): a clean copy is a copy too. Copies of evaluation records are the
+    work of `decontaminate`.
     """
 
     name = "near_duplicates"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = NearDuplicatesParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002
@@ -59,7 +60,7 @@ class NearDuplicates(Operator[NearDuplicatesParams]):
         ranked = [records[i] for i in order]
         owner = near_duplicates(
             Turns(ranked),
-            Shingling(p.threshold, p.ngram, p.permutations),
+            Shingling(p.threshold, p.ngram, p.permutations, signs=True),
             topics=Turns(ranked, ("user",)) if p.question_similarity else None,
             topic_similarity=p.question_similarity,
         )

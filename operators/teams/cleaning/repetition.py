@@ -17,7 +17,7 @@ from operators.text.repetition import (
     find_repetition,
     ngram_repetition,
 )
-from operators.text.spacing import normalise_spaces
+from operators.text.spacing import normalise_spaces_outside_code
 from operators.text.tokens import token_hashes
 
 
@@ -42,12 +42,12 @@ class RepetitionParams(Params):
 class Repetition(Operator[RepetitionParams]):
     """Collapses stuck loops and repeated sentences, in every turn but the system's; drops what stays repetitive.
 
-    Repetition is measured on tokens that suit the script. Numbers and code may repeat. Honours the quality
-    flag: clean records are not touched.
+    Repetition is measured on tokens that suit the script. Numbers, code, and the cells and values of tables may
+    repeat. Honours the quality flag: clean records are not touched.
     """
 
     name = "repetition"
-    version = 2
+    version = 3
     team = Team.CLEANING
     params_type = RepetitionParams
     flagged_only = True
@@ -71,7 +71,7 @@ class Repetition(Operator[RepetitionParams]):
             i, j, text = turns[k]
             if looks_like_code(text):
                 continue
-            new = self._mend(text, float(ratio[k]))
+            new = self._mend(text)
             if new is None:
                 dropped.add(i)
             elif new != text:
@@ -84,19 +84,22 @@ class Repetition(Operator[RepetitionParams]):
             if i not in dropped
         ]
 
-    def _mend(self, text: str, ratio: float) -> str | None:
+    def _mend(self, text: str) -> str | None:
         """The text without its repetition; None where the record is to be dropped."""
         p = self.params
         new = collapse_loops(text, p.times)
         if new != text:
-            new = normalise_spaces(new)
-            ratio = float(ngram_repetition([new], p.ngram)[0])
+            new = normalise_spaces_outside_code(new)
         if p.action == "drop":
-            return text if new == text and not self._too_much(text, ratio) else None
-        if self._too_much(new, ratio):
+            return text if new == text and not self._too_much(text) else None
+        if self._too_much(new):
             new = drop_repeated_sentences(new)
-            ratio = float(ngram_repetition([new], p.ngram)[0])
-        return None if self._too_much(new, ratio) else new
+        return None if self._too_much(new) else new
 
-    def _too_much(self, text: str, ratio: float) -> bool:
-        return ratio > self.params.max_ratio and len(token_hashes([text]).hashes) >= self.params.least_tokens
+    def _too_much(self, text: str) -> bool:
+        """Whether a text repeats itself too much, the loops aside that are meant."""
+        p = self.params
+        if len(token_hashes([text]).hashes) < p.least_tokens:
+            return False
+        said = collapse_loops(text, p.times, everything=True)
+        return float(ngram_repetition([said], p.ngram)[0]) > p.max_ratio

@@ -40,7 +40,7 @@ class SemanticDuplicates(Operator[SemanticDuplicatesParams]):
 
     name = "semantic_duplicates"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = SemanticDuplicatesParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:

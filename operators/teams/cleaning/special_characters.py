@@ -8,7 +8,7 @@ from operators.data.records import Record
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params, to_process
 from operators.text.code import looks_like_code, outside_code, without_code
-from operators.text.spacing import normalise_spaces
+from operators.text.spacing import normalise_spaces_outside_code
 from operators.text.symbols import remove_symbols, symbol_share
 
 _SHORT = 16
@@ -31,12 +31,13 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
     """Removes decoration and runs of symbols, and drops answers that are mostly symbols.
 
     Letters, marks, digits and punctuation of every script, mathematics, currencies and emoji stay, and so do
-    code (fenced, or by its looks) and Markdown. Text repair touches all records; dropping honours the flag.
+    code (fenced, or by its looks) and Markdown. So do signs that mean something where they stand: "▲ 3.2%",
+    "¶ 12", a rating in stars. Text repair touches all records and empties none; dropping honours the flag.
     """
 
     name = "special_characters"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = SpecialCharactersParams
     rowwise = True
 
@@ -48,7 +49,15 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
             if p.max_share < 1 and to_process(record) and self._is_noise(record.answer, cleaned.answer):
                 self.count("mostly_symbols")
                 continue
-            kept.append(cleaned)
+            # A symbol may be all there is to say.
+            kept.append(
+                cleaned.with_contents(
+                    [
+                        new.content or old.content
+                        for new, old in zip(cleaned.messages, record.messages, strict=True)
+                    ]
+                )
+            )
         return kept
 
     def _is_noise(self, answer: str, cleaned: str) -> bool:
@@ -62,7 +71,7 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
 def _clean(text: str) -> str:
     for _ in range(_ROUNDS):  # what is left may stand together anew; the end is a fixed point
         cleaned = outside_code(text, remove_symbols)
-        if cleaned == text or looks_like_code(text):
+        if cleaned == text or looks_like_code(without_code(text)):
             break
-        text = normalise_spaces(cleaned)
+        text = normalise_spaces_outside_code(cleaned)
     return text

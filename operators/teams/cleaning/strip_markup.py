@@ -20,9 +20,9 @@ from operators.text.spacing import normalise_spaces
 
 _ROUNDS = 4
 _LONE_LABEL = re.compile(
-    r"[ \t]*\b(?:see also|source|sources|link|url|references?)\s*[:：][\s|,;·]*\Z", re.IGNORECASE
+    r"(?<![ \t])[ \t]*\b(?:see also|source|sources|link|url|references?)\s*[:：][\s|,;·]*\Z", re.IGNORECASE
 )
-_EMPTY_BRACKETS = re.compile(r"[ \t]*(?:\(\s*\)|\[\s*\]|（\s*）)(?![\w(])")
+_EMPTY_BRACKETS = re.compile(r"(?<![ \t])[ \t]*(?:\(\s*\)|\[\s*\]|（\s*）)(?![\w(])")
 _ABOUT_MARKUP = re.compile(
     r"\b(?:x?html\d?|xml|css|svg|jsx|latex|xpath|javascript|web ?pages?|markdown)\b|\btags?\b|网页|标签|代码",
     re.IGNORECASE,
@@ -55,12 +55,14 @@ class StripMarkupParams(Params):
 class StripMarkup(Operator[StripMarkupParams]):
     """Strips HTML and Markdown residue, links and page furniture; code in Markdown fences stays as it is.
 
-    Only tags that HTML knows are tags: "a < b", "List<String>" and "<patient>" survive. Furniture is removed
-    from answers only. Touches all records: nothing but residue is lost.
+    Only tags that HTML knows are tags: "a < b", "List<String>" and "<patient>" survive, and so does an English
+    word such as "<address>" that nothing closes. The cells of a table's row stand in one line, " | " between them.
+    Furniture is removed from answers only. Touches all records: nothing but residue is lost.
     """
 
     name = "strip_markup"
     team = Team.CLEANING
+    version = 2
     params_type = StripMarkupParams
 
     def judges_alone(self) -> bool:

@@ -46,16 +46,16 @@ class TruncatedAnswersParams(Params):
 class TruncatedAnswers(Operator[TruncatedAnswersParams]):
     """Cuts last answers back that stop in mid-sentence or in "...", or drops their records.
 
-    Complete means: ends in terminal punctuation of any script, in a code block or table, in a list whose items
-    have none, or in the words that several answers end in (a signature, a source). Adapts to the set: where
-    most long answers end without punctuation, that is its style and nothing is done; where hardly any are short, a
-    short one without punctuation is judged if it is flagged. Honours the quality flag: clean records are not
-    touched, but count for the norm.
+    Complete means: ends in terminal punctuation of any script, in a code block or table, in a value, a citation
+    or a closed bracket, in a list whose items have no stops, or in the words that several answers end in (a
+    signature, a source). Adapts to the set: where most long answers end without punctuation, that is its style
+    and nothing is done; where hardly any are short, a short one without punctuation is judged if it is flagged.
+    Honours the quality flag: clean records are not touched, but count for the norm.
     """
 
     name = "truncated_answers"
     team = Team.CLEANING
-    version = 3
+    version = 4
     params_type = TruncatedAnswersParams
     flagged_only = True
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from operators.data.records import Record, Role
 from operators.llm.ask import ask_each, rewriter
-from operators.llm.checks import has_residue, negates, normalized, quantities, repetitiveness, script_overlap
+from operators.llm.checks import has_residue, negates, normalized, repetitiveness, script_overlap
 from operators.llm.messages import Request
 from operators.llm.prompts import data_block, strings, system_prompt, token_bound
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params, to_process
+from operators.text.quantities import change
 
 CRITERIA = "Criteria, the most important first: accuracy, safety, fluency, concision."
 """The order of Huang et al., "LLM-AutoDP", arXiv 2601.20375."""
@@ -29,8 +31,8 @@ class RewriteParams(Params):
     length_tolerance: float = Field(0.3, gt=0, le=2, description="Change of length allowed, as a share")
     numbers: Literal["exact", "kept", "any"] = Field(
         "exact",
-        description="exact: the same numbers and units as before; kept: none lost; any: not checked. A changed "
-        "dose is dangerous",
+        description="exact: the same numbers as before, with their comparators, signs and units; kept: none lost; "
+        "any: not checked. A changed dose is dangerous",
     )
     negation: bool = Field(True, description="Reject where (English) negation appears or disappears")
     min_similarity: float = Field(0.8, ge=-1, le=1, description="Cosine of the embeddings before and after")
@@ -52,7 +54,7 @@ class Rewrite(Operator[RewriteParams]):
     `meta["rewritten_by"]`, so that an auditor finds every text a model has touched."""
 
     team = Team.OPTIMIZATION
-    version = 2
+    version = 3
     needs_llm = True
     flagged_only = True
     params_type = RewriteParams
@@ -126,11 +128,13 @@ class Rewrite(Operator[RewriteParams]):
             return "repetitive"
         if script_overlap(before, after) < 0.6:
             return "script"
-        lost, added = quantities(before) - quantities(after), quantities(after) - quantities(before)
-        if (lost and self.params.numbers != "any") or (added and self.params.numbers == "exact"):
-            return "numbers"
         if self.params.negation and negates(before) != negates(after):
             return "negation"
+        numbers = change(before, after)
+        if (numbers.lost or numbers.swapped) and self.params.numbers != "any":
+            return "numbers"
+        if numbers.added and self.params.numbers == "exact":
+            return "numbers"
         return None
 
     def _similar(self, passed: dict[Turn, str], records: Sequence[Record], context: Context) -> dict[Turn, str]:
@@ -153,5 +157,18 @@ class Rewrite(Operator[RewriteParams]):
         return kept
 
     def _rewritten(self, record: Record, contents: Sequence[str]) -> Record:
-        marks = [*record.meta.get("rewritten_by", []), self.name]
+        marks = [*_marks(record.meta.get("rewritten_by")), self.name]
         return replace(record.with_contents(contents), meta={**record.meta, "rewritten_by": marks})
+
+
+def _marks(value: Any) -> list[Any]:
+    """Who rewrote the record before, as its file has it: a list, its JSON text in a CSV, or nothing."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        return []
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return [value]
+    return found if isinstance(found, list) else [value]

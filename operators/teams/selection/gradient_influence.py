@@ -50,7 +50,7 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
     """
 
     name = "gradient_influence"
-    version = 2
+    version = 3
     params_type = GradientInfluenceParams
     needs_model = True
 

@@ -112,6 +112,19 @@ def test_a_template_for_another_topic_is_no_copy():
     assert again[-1] == 7
 
 
+def test_other_signs_make_another_text_however_long_it_is():
+    how = Shingling(threshold=0.7, ngram=3, signs=True)
+    long = " ".join(WORDS[:200])
+    for first, second in (("a T-score of -2.5", "a T-score of +2.5"), ("2+2*3", "2*2+3"), ("p < 0.05", "p>0.05")):
+        for text in ("What does {} mean?", f"What does {{}} mean? {long}"):
+            pair = [text.format(first), text.format(second)]
+            assert near_duplicates(pair, how).tolist() == [-1, -1]
+            assert near_duplicates(pair, how, topics=pair).tolist() == [-1, -1]
+            assert near_duplicates([*pair, pair[1].upper()], how).tolist() == [-1, -1, 1]
+    copy = f"What does 10–20 mg mean? {long}"
+    assert near_duplicates([copy, copy.replace("–", " - ").replace("mean", "say")], how).tolist() == [-1, 0]
+
+
 def test_one_set_in_another():
     references = corpus(WORDS, " ", seed=4, n=50)
     others = corpus(WORDS, " ", seed=5, n=50)

@@ -63,6 +63,44 @@ def test_hashes_are_the_same_on_every_machine():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "same", "other"),
+    [
+        ("T-score -2.5", "t score −2.5", "T-score +2.5"),
+        ("2+2*3", "2 + 2 × 3", "2*2+3"),
+        ("INR < 3", "inr ＜3", "INR > 3"),
+        ("<= 5 %", "<=5%", ">=5 %"),
+        ("$5", "$ 5", "€5"),
+        ("10–20", "10 - 20", "10/20"),
+        ("COVID-19, **5** and `b`", "covid 19 5 and b", "covid 19 +5 and b"),
+        ("- 5 mg\n* 6 mg\n*7* mg", "5 mg 6 mg 7 mg", "5 mg -6 mg 7 mg"),
+        ("(-5)", "-5", "5"),
+        ("end. .5 mg ...", "end .5 mg", "end. 5 mg"),
+        ("2^3", "2 ^ 3", "2*3"),
+    ],
+)
+def test_signs_beside_numbers_count_where_asked(text, same, other):
+    hashes = [token_hashes([t], signs=True).hashes.tolist() for t in (text, same, other)]
+    assert hashes[0] == hashes[1]
+    assert hashes[0] != hashes[2]
+
+
+def test_a_sign_takes_in_its_number_so_that_bags_of_tokens_differ():
+    first, second = (set(token_hashes([t], signs=True).hashes.tolist()) for t in ("2+2*3", "2*2+3"))
+    assert len(first & second) == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("a1 2+-*<=%$(\n糖×½", max_size=12), max_size=6))
+def test_signs_depend_on_the_text_alone_and_without_them_nothing_changes(texts):
+    together = token_hashes(texts, signs=True)
+    for i, text in enumerate(texts):
+        own = together.hashes[together.offsets[i] : together.offsets[i + 1]]
+        assert np.array_equal(own, token_hashes([text], signs=True).hashes)
+        if not set(text) & set("+-*<=%$×"):
+            assert np.array_equal(own, token_hashes([text]).hashes)
+
+
 def test_spans_point_at_the_tokens():
     text = "The heart's 心 beat."
     _, starts, ends = token_spans(text)

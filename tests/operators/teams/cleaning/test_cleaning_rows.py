@@ -52,6 +52,13 @@ def test_length_bounds_leaves_what_is_missing_to_generation():
         ("It is a disease of the heart and its valves. " * 3, "It is a disease of the heart and its valves."),
         ("请注意休息" + "多喝水" * 6 + "。", "请注意休息多喝水。"),
         ("sooooooooooooo bad", "sooo bad"),
+        ("It is very very very very good.", "It is very good."),
+        ("Take 5 mg daily. " * 6, "Take 5 mg daily."),
+        ("Take 5 mg of it at noon, with food. " * 5 + "Rest.", "Take 5 mg of it at noon, with food. Rest."),
+        ("It is type 2 diabetes " + "type 2 diabetes " * 9, "It is type 2 diabetes"),
+        ("of the heart, " + "heart, " * 9 + "and lungs", "of the heart, and lungs"),
+        ("Thank you.\n" * 6, "Thank you."),
+        ("haaaaaaaaaaaaa, nononononono", "haaa, no"),
     ],
 )
 def test_repetition_says_it_once(stuck, said_once):
@@ -64,6 +71,16 @@ def test_repetition_says_it_once(stuck, said_once):
         "It is very very important. No, no, no!",
         "0 0 0 0 0 0 0 0\n1 1 1 1 1 1 1 1",
         "The repeat CAGCAGCAGCAGCAGCAGCAG of the gene.",
+        "The repeat cagcagcagcagcagcagcag or (gcaaaaaaaaaaaagc) of the gene.",
+        "| Day 1-5 | 5 mg | 5 mg | 5 mg | 5 mg | 10 mg |",
+        "| Hour | " + "5 mg | " * 24 + "10 mg |",
+        "| dose | " + "5 mg | 10 mg | " * 6,
+        "normal\tnormal\tnormal\tnormal\tnormal\traised",
+        "Findings:\nnormal\nnormal\nnormal\nnormal\nraised",
+        "Creatinine: 1.0 mg/dL, 1.0 mg/dL, 1.0 mg/dL, 1.0 mg/dL, 2.4 mg/dL",
+        "Creatinine: 1.0 mg/dL 1.0 mg/dL 1.0 mg/dL 1.0 mg/dL 2.4 mg/dL",
+        "Week 1: none, none, none, none, 5 mg.",
+        "第一周：无，无，无，无，5毫克。",
         "for (;;) { x(); x(); x(); x(); x(); }",
         "糖尿病是一种慢性疾病，患者需要控制饮食并定期监测血糖，患者应该按时服药。",
     ],
@@ -77,6 +94,12 @@ def test_repetition_drops_what_stays_repetitive_and_honours_the_flag():
     rows = [qa("low", "q", verse, True), qa("clean", "q", verse, False), qa("other", "q", "Fine words.", True)]
     assert kept_ids("repetition", rows) == ["clean", "other"]
     assert kept_ids("repetition", [qa(0, "q", "left eye " * 6)], action="drop") == []
+
+
+def test_repetition_does_not_count_the_cells_of_a_table():
+    table = "| Hour | " + "5 mg | " * 24 + "10 mg |"
+    assert kept_ids("repetition", [qa(0, "q", table)], action="drop") == ["0"]
+    assert kept_ids("repetition", [qa(0, "q", "0 " * 100)]) == ["0"]
 
 
 SENTENCES = [f"This is the complete answer number {i} with a stop." for i in range(20)]
@@ -98,6 +121,21 @@ def test_truncated_answers_are_trimmed_or_dropped():
     assert after["trim"] == "A first sentence of some length."
     assert set(after) == {r.id for r in whole + cut} - {"drop", "dots"}
     assert (report.changed, report.dropped) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The court held for the plaintiff in full. See Roe v. Wade, 410 U.S. 113 (1973)",
+        "The claim of the plaintiff arises under 42 U.S.C. § 1983",
+        "The rate of the loan is 5.25% (LIBOR + 200 bps)",
+        "Take with food. The maximum is 40 mg/day",
+    ],
+)
+@pytest.mark.parametrize("flagged", [None, True])
+def test_values_and_citations_at_the_end_of_an_answer_are_no_truncation(answer, flagged):
+    rows = [*(qa(i, "q", s) for i, s in enumerate(SENTENCES)), qa("it", "q", answer, flagged)]
+    assert build("truncated_answers").apply(rows, Context()) == rows
 
 
 def test_truncated_answers_follow_the_sets_own_style():
@@ -199,6 +237,32 @@ def test_exact_duplicates_ignore_form_but_not_content():
     assert kept_ids("exact_duplicates", rows) == ["1", "2"]
     assert kept_ids("exact_duplicates", rows, keep="first") == ["0", "2"]
     assert kept_ids("exact_duplicates", rows, normalise=False) == ["0", "1", "2"]
+
+
+def test_exact_duplicates_tell_numbers_apart():
+    rows = [qa(0, "How many?", "4 x 10⁶"), qa(1, "How many?", "4 x 106"), qa(2, "How many?", "4 x 10^6.")]
+    assert kept_ids("exact_duplicates", rows, keep="first") == ["0", "1"]
+    rows = [
+        qa(0, "How many?", "2½ tablets"),
+        qa(1, "How many?", "21/2 tablets"),
+        qa(2, "How many?", "２½ tablets"),
+    ]
+    assert kept_ids("exact_duplicates", rows, keep="first") == ["0", "1"]
+    rows = [qa(0, "Dose?", "Take .5 mg."), qa(1, "Dose?", "Take 5 mg."), qa(2, "Dose?", "take .5 mg ...")]
+    assert kept_ids("exact_duplicates", rows, keep="first") == ["0", "1"]
+    rows = [qa(0, "What is log₂8?", "3"), qa(1, "What is log28?", "3")]
+    assert kept_ids("exact_duplicates", rows) == ["0", "1"]
+
+
+def test_signs_make_another_record():
+    def score(id_, sign):
+        answer = f"It is a T-score of {sign}2.5. A score of {sign}2.5 tells how dense the bone is. " + BODY * 3
+        return qa(id_, f"What does a T-score of {sign}2.5 mean?", answer)
+
+    for name in ("exact_duplicates", "near_duplicates"):
+        assert kept_ids(name, [score("a", "-"), score("b", "+")]) == ["a", "b"]
+        sums = [qa("a", "What is 2+2*3?", "Work it out."), qa("b", "What is 2*2+3?", "Work it out.")]
+        assert kept_ids(name, sums) == ["a", "b"]
 
 
 BODY = "It is an infection of the lungs that inflames the air sacs and may fill them with fluid, with a fever."

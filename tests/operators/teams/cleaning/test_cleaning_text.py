@@ -20,6 +20,12 @@ def clean(name, answer, question="What is it?", **params):
         ("zero\u200bwidth and soft\u00adhyphen\ufeff", "zerowidth and softhyphen"),
         ("a\u00a0b  c \r\n\r\n\r\n\r\nd\t", "a b c\n\nd"),
         ("caf\\u00e9 and \\x41 and \\x00", "café and A and"),
+        ("Take 5 mg\\u000aTwice daily", "Take 5 mg\nTwice daily"),
+        ("one\\u000d\\u000atwo\\x0athree", "one\ntwo\nthree"),
+        ("5\\u00a0mg and 10\\u2009ml\\x20a\\u0009b", "5 mg and 10 ml a\tb"),
+        ("well \\ud83d\\ude00 done, \\ud83d alone", "well 😀 done, alone"),
+        ("dose\t \tday  one", "dose\t\tday one"),
+        ("one\r\n```\r\nprint('a  b')\r\n", "one\n```\nprint('a  b')"),
         ("hidden\U000e0041\U000e0042 text", "hidden text"),
         ("bell\x07", "bell"),
     ],
@@ -38,6 +44,9 @@ def test_fix_text_repairs(broken, mended):
         "שלום \u200fabc",
         "def f():\n    return 1\n\n    # indented",
         's = "\\u00e9"; print(s);',
+        "0-2 y\t\t5 mg\n3-5 y\t5 mg\t10 mg",
+        "\tMorning\tEvening\n0-2 y\t\t5 mg",
+        "Write:\n```\nprint('a  b')\n\n\n\nx\t= 1\n```\nor `a  b`.",
     ],
 )
 def test_fix_text_leaves_good_text_alone(text):
@@ -62,6 +71,11 @@ def test_fix_text_leaves_good_text_alone(text):
         ("take rest. for further information consult a dentist online --> <link>", "take rest."),
         ("休息即可。点击这里查看更多详情", "休息即可。"),
         ("## Title\n\n**Bold** text", "Title\n\nBold text"),
+        ("> quoted\n> > text and __very bold__ text", "quoted\ntext and very bold text"),
+        ("It helps.\nLearn more about fever at home\nRead more »", "It helps."),
+        ("It helps.\nCopyright (c) 2019 Example Inc. All rights reserved.", "It helps."),
+        ("It helps.\nAll rights reserved. Terms of use", "It helps."),
+        ("It helps. To view the list, click here\n\nRest.", "It helps.\n\nRest."),
     ],
 )
 def test_strip_markup_removes_residue(residue, plain):
@@ -77,10 +91,114 @@ def test_strip_markup_removes_residue(residue, plain):
         "Use `<b>` for bold.\n```html\n<p>&amp;</p>\n```",
         "2 * 3 * 4 = 24, snake_case_name, C# and F#",
         "He wants more. Read on here.",
+        "> 60 mL/min: 5 mg\n15-60 mL/min: 2.5 mg",
+        ">65 years: 5 mg\n>= 80 years: 2.5 mg\n> $500: 10 %",
+        "The __init__ method",
+        "~~5 mg~~ 10 mg",
+        "Escape input so that <script> cannot run. Then validate the length, and log every failure.",
+        "Put it between <script> and </script> and nowhere else.",
+        "residing at <address>, shall pay on <time>",
+        "List<Object> or Map<Label>",
+        "See more than one doctor if fever persists.",
+        "Learn more about dosing: 5 mg/kg every 6 h",
+        "It is so.\nCopyright (c) protection lasts 70 years.\nAll rights reserved to the states remain theirs.",
+        "(c) 2019 was the second year",
     ],
 )
 def test_strip_markup_leaves_prose_and_code_alone(text):
     assert clean("strip_markup", text, markdown="all") == text
+
+
+@pytest.mark.parametrize(
+    ("linked", "plain"),
+    [
+        (
+            "Do not exceed 4 g of paracetamol per day (see https://www.nhs.uk/p).",
+            "Do not exceed 4 g of paracetamol per day.",
+        ),
+        (
+            "Apply for Medicare Part B within 7 months of turning 65 via https://www.medicare.gov.",
+            "Apply for Medicare Part B within 7 months of turning 65.",
+        ),
+        (
+            "If you cannot tolerate statins see https://x.org/list for options and stop taking them at once.",
+            "If you cannot tolerate statins for options and stop taking them at once.",
+        ),
+        (
+            "详见https://www.example.cn/a中第三条规定的每日5毫克，不得超过",
+            "中第三条规定的每日5毫克，不得超过",
+        ),
+        ("成人每日不超过五毫克，详见https://example.cn/a。", "成人每日不超过五毫克。"),
+        ("heart disease See also: https://a.org/b | https://a.org/b?ref=share", "heart disease"),
+        ("Max (4 g a day, see https://a.org).", "Max (4 g a day)."),
+        ("Take it (see https://a.org, table 2) now.", "Take it (table 2) now."),
+        ("The website https://a.org lists 20 mg.", "The website lists 20 mg."),
+        ("Take 5 mg, see https://a.org, and rest.", "Take 5 mg, and rest."),
+        ("Rest. See https://a.org/b.\n\nEat.", "Rest.\n\nEat."),
+        ("Rest. For more information on childhood fever, please visit https://a.org/b. Eat.", "Rest. Eat."),
+        ("Rest. Please see https://a.org/b for more information.", "Rest."),
+        ("Rest.\n\nSources:\nhttps://a.org/b\n- https://a.org/c", "Rest."),
+        ("更多信息请详见https://example.cn/a。", ""),
+        ("Die Seite https://www.übung.de/ä hilft.", "Die Seite hilft."),
+    ],
+)
+def test_strip_markup_takes_only_what_leads_to_an_address(linked, plain):
+    assert clean("strip_markup", linked) == plain
+
+
+ROW = "<tr><td>0-2</td><td>5 mg</td></tr>"
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        (f"<table>{ROW}<tr><td>3-5</td><td>10 mg</td></tr></table>", "0-2 | 5 mg\n3-5 | 10 mg"),
+        (
+            "Doses:<table>\n <tr>\n  <th>Age<th>Dose<br>(mg)\n <tr><td><td>5</table>All.",
+            "Doses:\n\nAge | Dose (mg)\n| 5\n\nAll.",
+        ),
+        (f"<table><tr><td>a<table>{ROW}</table>b</td><td>c</td></tr></table>", "a\n0-2 | 5 mg\nb | c"),
+        (
+            f"<table><tr><td><p>{'Long. ' * 50}</p><p>Two.</p></td><td>c</td></tr></table>",
+            f"{'Long. ' * 50}".strip() + "\n\nTwo.\nc",
+        ),
+    ],
+)
+def test_strip_markup_keeps_the_rows_and_cells_of_a_table(table, rows):
+    assert clean("strip_markup", table) == rows
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("One.<p>Two.<p>Three.", "One.\nTwo.\n\nThree."),
+        ("Rue <address>5</address>, <time datetime='x'>May</time>", "Rue 5, May"),
+        ("a<style>\np { color: red }\n</style>b<SCRIPT src='x.js'></SCRIPT>c", "abc"),
+        ("a <template><p>later</p></template>b", "a b"),
+        ("a <script src='x.js'>b", "a b"),
+        ("AT&amp;T &lt; <b>R&D</b>\ufdee", "AT&T < R&D"),
+    ],
+)
+def test_strip_markup_reads_a_page_as_it_is_shown(page, text):
+    assert clean("strip_markup", page) == text
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div>" * 150_000 + "x",
+        "<table><tr><td>x" * 50_000,
+        "<script>" * 50_000 + "</script>" * 50_000 + "x",
+        "(" + " " * 100_000 + "x <b>y</b>",
+        "https://a.org/b see" + " " * 100_000 + "x",
+        "https://a.org/b " + "\n" * 100_000 + "x",
+        "click here read more" + " " * 100_000 + "x",
+        "# > ** x" + " " * 100_000 + "x",
+    ],
+)
+def test_strip_markup_takes_time_in_proportion_to_a_text(text):
+    assert clean("strip_markup", text, markdown="all")
 
 
 def test_strip_markup_leaves_the_subject_of_a_question_alone():
@@ -113,6 +231,26 @@ def test_strip_markup_removes_the_owners_phrases_from_answers():
         ("身份证号 11010519491231002X", "身份证号 [ID]"),
         ("SSN 123-45-6789, card 4111 1111 1111 1111", "SSN [ID], card [ID]"),
         ("IBAN DE89 3704 0044 0532 0130 00, MRN: 00123456", "IBAN [ID], MRN: [ID]"),
+        ("请拨打13812345678咨询", "请拨打[PHONE]咨询"),
+        ("电话13812345678转张医生，或座机010-12345678转2", "电话[PHONE]转张医生，或座机[PHONE]转2"),
+        ("邮箱zhang@example.com或致电", "邮箱[EMAIL]或致电"),
+        ("如有任何问题发邮件至zhang@example.com。", "如有任何问题发邮件至[EMAIL]。"),
+        ("如有任何疑问请联系张三医生，请tel:555 1234 9找他", "如有任何疑问请联系张三医生，请tel:[PHONE]找他"),
+        ("连接192.0.2.1或2001:db8::ff00:42:8329服务器", "连接[IP]或[IP]服务器"),
+        ("身份证11010519491231002X的卡4111111111111111和123-45-6789号", "身份证[ID]的卡[ID]和[ID]号"),
+        ("メールはzhang@example.comへ、13812345678まで", "メールは[EMAIL]へ、[PHONE]まで"),
+        ("zhang@example.com으로 보내 주세요", "[EMAIL]으로 보내 주세요"),
+        ("ask élodie.brûlé@example.org first", "ask [EMAIL] first"),
+        ("cell number 555 010 1234, cell phone 555-0101", "cell number [PHONE], cell phone [PHONE]"),
+        (
+            "call us at 555-1234, call 600 123 456 or 13812345678/13912345678",
+            "call us at [PHONE], call [PHONE] or [PHONE]/[PHONE]",
+        ),
+        ("account number 12345678 or account number 4010-0012-99", "account number [ID] or account number [ID]"),
+        (
+            "Note: 192.0.2.1 and item 192.168.1.5, a rule for 192.0.2.2",
+            "Note: [IP] and item [IP], a rule for [IP]",
+        ),
     ],
 )
 def test_mask_contacts_masks(open_, masked):
@@ -129,10 +267,31 @@ def test_mask_contacts_masks(open_, masked):
         "std::vector<int>, (+135 140-145), call 911 within 24 hours, phone in 2010 - 2012",
         "card 4111 1111 1111 1112, 身份证号码由18位组成",
         "take @home, a@b, 5 @ 3",
+        "The earnings call on 03/15/2024 and the margin call on 2024-03-15 10:30",
+        "call on 15.03.2024, call on 20240315, call on 03/15/2024 - 03/20/2024, fax 2024-03-15",
+        "Clause 14.2.1.3 applies; see also rule 5.1.2.3 and 5.1.2.4, Annex 11.1.2.3",
+        "Reg. 5.1.2.3, step 5.1.2.3, sub-paragraph 5.1.2.3, 第5.1.2.3条和5.1.2.4条",
+        "## 5.1.2.3 Scope",
+        "cell number 2 000 000 per kg, cell number 5000000/ml, cell number 1000-5000 per ml",
+        "call on 100 000 000 shares, call 2 000 000, a revenue of 15000000000 or $13812345678",
+        "account number 40100 is receivables, account number 4010-00",
+        "总额13812345678元，共15000000000个样本",
+        "rs13812345678, café13812345678, é13812345678",
     ],
 )
 def test_mask_contacts_leaves_other_numbers_alone(text):
     assert clean("mask_contacts", text) == text
+
+
+def test_mask_contacts_takes_lines_of_chinese_for_what_they_say():
+    assert clean("mask_contacts", "休息即可。电话：010-12345678。多喝水。") == "休息即可。多喝水。"
+    advice = "患者应当立即前往就近的医院就诊并拨打13812345678咨询"
+    assert clean("mask_contacts", advice) == "患者应当立即前往就近的医院就诊并拨打[PHONE]咨询"
+
+
+def test_mask_contacts_leaves_code_beside_a_contact_as_it_is():
+    text = "Rest is best. Mail a@b.org.\n```\nprint('a  b')\n```"
+    assert clean("mask_contacts", text) == "Rest is best.\n```\nprint('a  b')\n```"
 
 
 def test_mask_contacts_can_remove_or_drop():
@@ -156,6 +315,12 @@ def test_mask_contacts_can_remove_or_drop():
         ("100%% sure\ufffd", "100% sure"),
         ("a conÂsequence Â of significant*** pain", "a consequence of significant pain"),
         ("你好，，世界。。", "你好，世界。"),
+        ("Title¶ of ¶the wo¶rd.¶ ¶", "Title of the word."),
+        ("The ★heart, t★o the lungs★. ★", "The heart, to the lungs."),
+        ("★★★ SALE ★★★ ▲▲▲ of he○art", "SALE of heart"),
+        ("A ***pain in the wo***rd. ***", "A pain in the word."),
+        ("pa||in of ||heart||", "pain of heart"),
+        ("he★art\n```\nday  dose\n```", "heart\n```\nday  dose\n```"),
     ],
 )
 def test_special_characters_removes_noise(noisy, clear):
@@ -172,10 +337,34 @@ def test_special_characters_removes_noise(noisy, clear):
         "Âge, château, CHÂTEAU, SÃO PAULO and João",
         "if (a || b) { return x == y; }",
         "```\n=======\n★★★\n```",
+        "Compl. ¶ 12; Decl. ¶¶ 4-6",
+        "profit was ▲120 million yen",
+        "ABC ▲ 3.2% and XYZ ▼ 1.5%",
+        "▲3.2% today\n▲ 1.2% tomorrow\n• 3 % then",
+        "·5 mg",
+        "△ABC is right; A ◎, B ○, C △",
+        "❶ Give 5 mg ❷ wait",
+        "○",
+        "★★★★☆",
+        "Rating: ★★★★ for a 5★ hotel, ★★★☆ for another",
+        "*** p<0.001, ** p<0.01",
+        "***p<0.001, **p<0.01; 0.45*** and 2.1 ***",
+        "id,name,,dose\n1;2;;3",
+        "~~5 mg~~ 10 mg",
+        "a || b, ||x|| = 5\n| a || b |\n1||pain||5",
+        "张○○诉李○明",
+        "□ yes\n■ no\n○ mild\n● severe",
     ],
 )
 def test_special_characters_leaves_language_alone(text):
     assert clean("special_characters", text) == text
+
+
+@pytest.mark.parametrize("answer", ["••••", "▒▒▒", "==========", "★★★★★★"])
+def test_special_characters_empties_no_answer(answer):
+    rows = [Record(f"{f}", (Message("user", "q"), Message("assistant", answer)), {}, f) for f in (True, False)]
+    assert [r.answer for r in build("special_characters").apply(rows, Context())] == [answer]
+    assert clean("special_characters", answer, max_share=1) == answer
 
 
 def test_special_characters_drops_noise_that_is_not_flagged_clean():

@@ -69,7 +69,7 @@ def test_rewrites_flagged_and_undecided_records_only(rewriter):
         (BETTER + " <data-12ab34>", "rejected_prompt_residue"),
         ("500 mg 6 hours 4 g " + "so it is " * 5, "rejected_repetitive"),
         ("每 6 hours 一次，每次 500 mg，每天不超过 4 g，" + "饭后服用并多喝水" * 3, "rejected_script"),
-        ("Our 500 mg museum opens every 6 hours; no child pays 4 g of gold a day.", "rejected_similarity"),
+        ("Our 500 mg museum opens every 6 hours; no child pays more than 4 g a day.", "rejected_similarity"),
         (ANSWER.upper() + "!", "unchanged"),
     ],
 )  # fmt: skip
@@ -80,6 +80,53 @@ def test_a_rewrite_that_fails_a_check_leaves_the_original(rewriter, said, counte
     assert out == records
     assert report.changed == 0
     assert report.counts == {counter: 1, "rewritten_turns": 0}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counter"),
+    [
+        ("the target INR are < 3 for you", "The target INR is > 3 for you.", "rejected_numbers"),
+        ("a INR less than 3 are good", "An INR of <3 is good.", None),
+        ("keep it at -5 degrees allways", "Always keep it at 5 degrees.", "rejected_numbers"),
+        ("sales was $5 million that year", "Sales were $5 billion that year.", "rejected_numbers"),
+        ("sales was $5 million that year", "Sales were 5 million dollars that year.", None),
+        ("give 5 mg/kg of it every day", "Give 5 mg/day of it every kg.", "rejected_numbers"),
+        (
+            "take 5 mg at morning and 10 mg at night",
+            "Take 10 mg at morning and 5 mg at night.",
+            "rejected_numbers",
+        ),
+        ("take 5 mg at morning and 10 mg at night", "At night take 10 mg, and 5 mg at morning.", None),
+        ("服用五毫克，一天三次", "请服用九毫克，一天三次。", "rejected_numbers"),
+        ("服用五毫克，一天三次", "请服用5毫克，每天3次。", None),
+    ],
+)
+def test_a_reversed_fact_is_rejected_and_another_spelling_is_not(rewriter, before, after, counter):
+    ctx, _ = rewriter(after)
+    params = {"min_similarity": -1, "length_tolerance": 1}
+    _, report = build("rewrite_answer", params).run([record("a", QUESTION, before, flagged=True)], ctx)
+    assert report.counts == ({counter: 1, "rewritten_turns": 0} if counter else {"rewritten_turns": 1})
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        (None, []),
+        (float("nan"), []),
+        ("", []),
+        ("[]", []),
+        ("someone", ["someone"]),
+        ('"someone"', ['"someone"']),
+        ("[broken", ["[broken"]),
+        ('["rewrite_answer"]', ["rewrite_answer"]),
+        (["rewrite_question"], ["rewrite_question"]),
+    ],
+)
+def test_a_set_that_was_rewritten_before_is_marked_again(rewriter, marked, expected):
+    ctx, _ = rewriter(BETTER)
+    records = [record("a", QUESTION, ANSWER, flagged=True, meta={"rewritten_by": marked})]
+    out, _ = build("rewrite_answer").run(records, ctx)
+    assert out[0].meta["rewritten_by"] == [*expected, "rewrite_answer"]
 
 
 def test_checks_can_be_relaxed(rewriter):
