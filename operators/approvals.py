@@ -36,15 +36,34 @@ class Approval(BaseModel):
     at: datetime
 
 
-def approve(store: str, data_set: str, run: str, *, by: str, note: str = "") -> Approval:
+def keep_found(store: str, run: str) -> str:
+    """Copies what a decision is about, the recipe with its files and search.json, into the store; where to.
+
+    A search that is repeated writes to the same output directory, while a person still thinks about what it found
+    before. Raises as `approve` does.
+    """
+    files = {**_files(run), "search.json": read_bytes(posixpath.join(run, "search.json"))}
+    return _copied(store, "found", files)
+
+
+def approve(
+    store: str, data_set: str, run: str, *, by: str, note: str = "", found_in: str | None = None
+) -> Approval:
     """Puts the recipe of a search's output directory in force for a data set.
 
     The recipe and the files it needs are copied into the store, under a name made of their content: a later
-    change of the directory changes nothing that was approved. Raises ConfigError where the name cannot be used or
-    the recipe is not usable, DataError where a file is missing or is not the recipe's.
+    change of the directory changes nothing that was approved. `found_in` is the output directory where `run` is a
+    copy of it. Raises ConfigError where the name cannot be used or the recipe is not usable, DataError where a
+    file is missing or is not the recipe's.
     """
     if not re.match(NAME, data_set):
         raise ConfigError(f"{data_set!r} cannot name a data set: use letters, digits, '.', '_' and '-'")
+    copy = posixpath.join(_copied(store, "approved", _files(run)), "recipe.yaml")
+    return _record(store, data_set, run, "approved", copy, by, note, found_in)
+
+
+def _files(run: str) -> dict[str, bytes]:
+    """The recipe in a search's output directory and the files that it needs, checked."""
     uri = posixpath.join(run, "recipe.yaml")
     recipe = read_recipe(uri)
     files = {"recipe.yaml": read_bytes(uri)}
@@ -56,15 +75,22 @@ def approve(store: str, data_set: str, run: str, *, by: str, note: str = "") -> 
                     f"{posixpath.join(run, ref.file)}: is not the file that the recipe was made with; search again"
                 )
             files[ref.file] = data
-    folder = Output(posixpath.join(store, "approved", digest({n: sha256_bytes(d) for n, d in files.items()})[:32]))
+    return files
+
+
+def _copied(store: str, kind: str, files: dict[str, bytes]) -> str:
+    """The files in a folder of the store that their content names."""
+    folder = Output(posixpath.join(store, kind, digest({n: sha256_bytes(d) for n, d in files.items()})[:32]))
     for name, data in files.items():
         folder.write(name, data)
-    return _record(store, data_set, run, "approved", folder.uri("recipe.yaml"), by, note)
+    return folder.root
 
 
-def reject(store: str, data_set: str, run: str, *, by: str, note: str = "") -> Approval:
+def reject(
+    store: str, data_set: str, run: str, *, by: str, note: str = "", found_in: str | None = None
+) -> Approval:
     """Keeps that a found recipe was not wanted. Whatever is in force stays so."""
-    return _record(store, data_set, run, "rejected", "", by, note)
+    return _record(store, data_set, run, "rejected", "", by, note, found_in)
 
 
 def approved(store: str, data_set: str) -> Approval | None:
@@ -80,7 +106,14 @@ def history(store: str, data_set: str) -> list[Approval]:
 
 
 def _record(
-    store: str, data_set: str, run: str, decision: Literal["approved", "rejected"], copy: str, by: str, note: str
+    store: str,
+    data_set: str,
+    run: str,
+    decision: Literal["approved", "rejected"],
+    copy: str,
+    by: str,
+    note: str,
+    found_in: str | None,
 ) -> Approval:
     """Keeps a decision about the recipe in a search's output directory. `copy` is the approved one's URI."""
     decided_on = copy or posixpath.join(run, "recipe.yaml")
@@ -89,7 +122,7 @@ def _record(
         decision=decision,
         recipe=copy,
         recipe_sha256=sha256_bytes(read_bytes(decided_on)),
-        found_in=run,
+        found_in=found_in or run,
         by=by,
         note=note,
         evidence=read_recipe(decided_on).evidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import threading
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
-from operators.errors import JobError, WorkerDied, without_text
+from operators.errors import ConfigError, JobError, Unreachable, WorkerDied, without_text
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -23,8 +24,15 @@ on two busy cores reach a hundredth of the speed of one."""
 _start = threading.Lock()
 
 
+class ClusterAway(ConfigError, Unreachable):
+    """No Ray answers at `cluster.address`. Trying again may help: its head may be starting."""
+
+
 def connect(cluster: Cluster) -> None:
-    """Joins the cluster, or starts a local Ray once per process. Safe to call from several threads."""
+    """Joins the cluster, or starts a local Ray once per process. Safe to call from several threads.
+
+    Raises ConfigError where the cluster cannot be joined, a ClusterAway where that may pass.
+    """
     # Before the first import: Ray reads them then.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -50,11 +58,44 @@ def connect(cluster: Cluster) -> None:
             },
         }
         if cluster.address:
-            _in_lasting_thread(lambda: ray.init(address=cluster.address, **shared))
+            address = cluster.address
+            try:
+                _in_lasting_thread(lambda: ray.init(address=address, **shared))
+            except Exception as e:
+                raise _not_joined(e, address) from None
         else:
             shared["runtime_env"]["env_vars"]["AUTODP_CACHE"] = str(default_cache())
             local: dict[str, Any] = {"address": "local", "num_cpus": cluster.num_cpus, "include_dashboard": False}
             _in_lasting_thread(lambda: ray.init(**local, **shared))
+
+
+def _not_joined(error: Exception, address: str) -> ConfigError:
+    """What an error of `ray.init` says about `cluster.address`, without the error's own text."""
+    # Nothing that could be a password or a token.
+    scheme, colons, place = address.rpartition("://")
+    where = f"cluster.address {scheme}{colons}{place.rpartition('@')[2].partition('?')[0]}"
+    token = "RAY_AUTH_MODE=token and the cluster's RAY_AUTH_TOKEN, if it has one"
+    if scheme == "ray" and importlib.util.find_spec("grpc") is None:
+        return ConfigError(f"{where} needs the package ray[client]: install requirements/project.txt")
+    if isinstance(error, ConnectionAbortedError):
+        return ClusterAway(
+            f"the Ray at {where} answers and begins no session: try again where its head is busy, else see "
+            "ray_client_server.err in the logs of Ray there"
+        )
+    if isinstance(error, ConnectionError):
+        return ClusterAway(
+            f"no Ray answers at {where}: start its head, give the right host and port (10001 with ray://, 6379 "
+            f"without), and set {token}"
+        )
+    if isinstance(error, ValueError):
+        return ConfigError(
+            f"{where} is no address of a cluster: give ray://HEAD:10001 or, on a machine of the cluster, "
+            "HEAD:6379 or auto"
+        )
+    return ConfigError(
+        f"{where} cannot be joined ({type(error).__name__}): use the cluster's versions of Ray and Python, and "
+        f"set {token}; HEAD:6379 and auto are for machines of the cluster, ray://HEAD:10001 is for others"
+    )
 
 
 def _in_lasting_thread(start: Callable[[], Any]) -> None:

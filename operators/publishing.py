@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from typing import Any
 
@@ -29,6 +30,14 @@ class Output:
 
         with atomic_file(self.uri(name)) as partial:
             partial.write_bytes(data.encode() if isinstance(data, str) else data)
+
+    def remove(self, name: str) -> None:
+        """Removes a file, if it is there."""
+        from operators.data.containers import filesystem
+
+        fs, path = filesystem(self.uri(name))
+        with contextlib.suppress(FileNotFoundError):
+            fs.rm_file(path)
 
 
 def read_bytes(uri: str) -> bytes:

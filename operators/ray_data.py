@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from operators import jobs
 from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
-from operators.errors import without_text
+from operators.errors import ConfigError, without_text
 
 LARGEST = 50_000
 """What the items of one call may add up to. Ray Data sees that a call is done, and sends the next, up to a fifth
@@ -41,7 +41,15 @@ def map_each(
     `function` and the items must be picklable; what one call needs and gives should be small. A call takes one
     item, or several next to each other whose `size` is small. Ray repeats a call whose process died, with all of
     its items. A failure comes back as an AutoDPError without any text of a record, and ends the rest.
+
+    Raises ConfigError where `cluster.address` is one of Ray Client.
     """
+    if cluster.address and cluster.address.startswith("ray://"):
+        # Its tasks stream what they return, and Ray Client cannot (ray-project/ray issue 43357).
+        raise ConfigError(
+            "Ray Data, which scale_out works with, cannot be used by a cluster.address that begins with ray://: "
+            "run this on a machine of the cluster, with the address head:6379 (that of its GCS) or auto"
+        )
     if not items:
         return
     jobs.connect(cluster)

@@ -18,6 +18,13 @@ class Endpoint(Settings):
     base_url: str | None = Field(None, description="None: https://api.anthropic.com, or the managed server")
     api_key_env: str = Field("ANTHROPIC_API_KEY", description="Environment variable with the key")
     managed: bool = Field(False, description="Start and stop vLLM for this model here")
+    gpu_memory_share: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Of a GPU's memory, what a managed server takes; None: vLLM's own default, 0.92. Servers and "
+        "trainings that share a GPU need less",
+    )
     concurrency: int = Field(
         128, ge=1, description="Requests under way at a time: a server answers them in batches"
     )
@@ -77,6 +84,20 @@ class Endpoints(Settings):
     i_allow_records_to_leave_for: tuple[Literal["rewriter", "judge", "target"], ...] = Field(
         (), description="Roles whose external endpoint the owner accepts, in so many words"
     )
+
+    @model_validator(mode="after")
+    def _one_share_a_server(self) -> Self:
+        shares: dict[str, float | None] = {}
+        for role in ("strategist", "rewriter", "judge"):  # the target's server is one of its own
+            endpoint: Endpoint | None = getattr(self, role)
+            if endpoint is None or not endpoint.managed:
+                continue
+            if shares.setdefault(endpoint.model, endpoint.gpu_memory_share) != endpoint.gpu_memory_share:
+                raise ValueError(
+                    f"endpoints.{role} is answered by the same managed server as another role with the model "
+                    f"{endpoint.model}: give all of them the same gpu_memory_share"
+                )
+        return self
 
     @model_validator(mode="after")
     def _records_stay(self) -> Self:

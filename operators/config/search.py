@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from operators.config.data import Data, Embedding, Sampling, Targeting
 from operators.config.endpoints import Endpoints
 from operators.config.judging import Judging
-from operators.config.settings import Settings
+from operators.config.settings import SEED_LIMIT, Settings
 from operators.config.training import Training
 from operators.strategist.space import Team
 
@@ -98,7 +98,7 @@ class SearchConfig(Settings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
         description="Data set whose uploads the found recipe is for, once it is approved; None: the name",
     )
-    seed: int = Field(0, description="Of every random choice but those of training")
+    seed: int = Field(0, ge=0, lt=SEED_LIMIT, description="Of every random choice but those of training")
     embedding: Embedding = Embedding()
     sampling: Sampling = Sampling()
     targeting: Targeting = Targeting()

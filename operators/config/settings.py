@@ -16,7 +16,9 @@ class Settings(BaseModel):
     )
 
 
-_SPELLED = {"api": "API", "cpus": "CPUs", "gpus": "GPUs", "lora": "LoRA", "url": "URL"}
+SEED_LIMIT = 2**32 - 64
+"""Above every seed: NumPy takes none of 2**32 or more, and repeats add a few to the one that is given."""
+_SPELLED = {"api": "API", "cpus": "CPUs", "gpu": "GPU", "gpus": "GPUs", "lora": "LoRA", "url": "URL"}
 
 
 def _title(name: str) -> str:

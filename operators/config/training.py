@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from operators.config.settings import Settings
+from operators.config.settings import SEED_LIMIT, Settings
 
 
 class LoRA(Settings):
@@ -43,7 +43,9 @@ class Training(Settings):
     reuse_frozen: bool = Field(
         True, description="On a CPU, keep what the blocks below the adapters make of a text for the next fine-tune"
     )
-    seed: int = Field(0, description="Of the adapters' first weights and the order of records")
+    seed: int = Field(
+        0, ge=0, lt=SEED_LIMIT, description="Of the adapters' first weights and the order of records"
+    )
     racing: Racing = Racing()
     num_cpus: float = Field(1, ge=0, description="CPUs of one fine-tune")
     num_gpus: float = Field(0, ge=0, description="GPUs of one fine-tune")

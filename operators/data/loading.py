@@ -228,7 +228,8 @@ def _describe(
         bad = [Quarantined(r.number, r.reason or "expected an object with columns", b"") for r in head]
         raise DataError(f"{uri}: no row can be used ({_reasons(bad)})")
     columns = reader.columns or tuple(dict.fromkeys(name for row in rows for name in row))
-    name, fields = detect(rows, columns, format=format, mapping=mapping, uri=uri)
+    is_csv = reader.container.kind == "csv"
+    name, fields = detect(rows, columns, format=format, mapping=mapping, uri=uri, is_csv=is_csv)
     source = SourceSchema(container=reader.container, format=name, fields=fields, columns=columns)
     found: dict[str, Any] = {}
     if "id" in fields:

@@ -47,6 +47,9 @@ COMMON: dict[str, tuple[str, ...]] = {
     "label": (),
 }
 SYSTEM = ("system", "system_prompt")
+_KNOWN_NAMES = {
+    name for fields in (COMMON, *FIELDS.values()) for names in fields.values() for name in names if len(name) > 1
+}
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -108,6 +111,7 @@ def detect(
     format: str,
     mapping: Mapping[str, str],
     uri: str,
+    is_csv: bool = False,
 ) -> tuple[Format, dict[str, str]]:
     """The schema and its columns, from the first rows.
 
@@ -117,8 +121,8 @@ def detect(
     missing = [column for field, column in mapping.items() if column not in columns and not in_turn(field)]
     if missing:
         raise DataError(
-            f"{uri}: the mapping `columns:` names {_names(missing)}, which is not in the file; the columns are "
-            f"{_names(columns)}"
+            f"{uri}: the mapping `columns:` names {_names(missing, False)}, which is not in the file; the columns "
+            f"are {_names(columns, is_csv)}"
         )
     if format != "auto" and format not in FIELDS:
         raise DataError(f"{uri}: unknown format {format!r}; expected auto or one of {', '.join(FIELDS)}")
@@ -138,12 +142,12 @@ def detect(
         lacking = _lacking(candidates[0], _resolve(candidates[0], rows, columns, mapping))
         raise DataError(
             f"{uri}: format {candidates[0]} needs {', '.join(lacking)}, which no column seems to hold; the "
-            f"columns are {_names(columns)}; name it in the configuration, for example "
+            f"columns are {_names(columns, is_csv)}; name it in the configuration, for example "
             f"`columns: {{{lacking[0]}: <column>}}`"
         )
     raise DataError(
-        f"{uri}: no known schema among the columns {_names(columns)}; name them in the configuration, for example "
-        "`columns: {question: <column>, answer: <column>}`, or set `format:`"
+        f"{uri}: no known schema among the columns {_names(columns, is_csv)}; name them in the configuration, for "
+        "example `columns: {question: <column>, answer: <column>}`, or set `format:`"
     )
 
 
@@ -207,8 +211,10 @@ def _resolve(
     return found
 
 
-def _names(columns: Sequence[str]) -> str:
-    """Column names fit to be shown. Where a file has no header row, its "columns" are a record's text, so only
-    what looks like a name is quoted."""
+def _names(columns: Sequence[str], is_csv: bool) -> str:
+    """Column names fit to be shown where they are not those of a schema. A CSV file without a header row has a
+    record's text for "columns": its names are shown only if one is known, and any only if it looks like a name."""
+    if is_csv and not any(c.strip().lower() in _KNOWN_NAMES for c in columns):
+        return f"({len(columns)}, not shown: without a header row they would be a record; see that there is one)"
     shown = [repr(c) if re.fullmatch(r"[\w.\-]{0,32}( [\w.\-]{1,16})?", c) else "(not a name)" for c in columns]
     return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")

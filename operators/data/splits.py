@@ -116,7 +116,9 @@ def _hold_out(records: Sequence[Record], search: int, judge: int, sealed: int, s
 
 
 def _is_complete(record: Record) -> bool:
-    return bool(record.question.strip() and record.answer.strip())
+    # An answer has a question before it: where the assistant only opens the conversation, it answers nothing.
+    asked = any(m.role == "user" and m.content.strip() for m in record.before_answer)
+    return asked and bool(record.question.strip() and record.answer.strip())
 
 
 def _distinct(records: Iterable[Record]) -> dict[str, Record]:

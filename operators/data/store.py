@@ -12,7 +12,6 @@ import io
 import os
 import shutil
 import tarfile
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -201,12 +200,15 @@ class Store:
         return self.put_bytes(buffer.getvalue())
 
     def get_directory(self, ref: BlobRef, cache: Path | None = None) -> Path:
-        """Unpacks a directory once into a local cache named by its digest, and returns its path."""
+        """Unpacks a directory once into a local cache, named by its digest, and returns its path. In a `cache`
+        that is given, others may read it as far as the umask lets them."""
         target = (cache or default_cache()) / "unpacked" / ref.sha256
         if target.exists():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
+        partial = target.parent / f".part-{uuid.uuid4().hex}"
+        # A directory that is shared has readers of other users (a model server); this machine's cache has not.
+        partial.mkdir(mode=0o700 if cache is None else 0o777)
         with tarfile.open(fileobj=io.BytesIO(self.get_bytes(ref.sha256))) as tar:
             tar.extractall(partial, filter="data")
         try:

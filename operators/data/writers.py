@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import json
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +15,68 @@ from typing import IO, TYPE_CHECKING, Any
 
 from operators.data.arrow import load_schema, to_table
 from operators.data.codec import LAYOUT, encode
-from operators.data.containers import Container, atomic_directory, atomic_file
+from operators.data.containers import (
+    SUFFIXES,
+    Container,
+    atomic_directory,
+    atomic_file,
+    container_of,
+    failures_named,
+    filesystem,
+    is_local,
+)
 from operators.data.records import Record
 from operators.data.schemas import SourceSchema
-from operators.errors import DataError
+from operators.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 4096
+
+
+def refuse_overwriting(output: str, source: str) -> None:
+    """Raises ConfigError where `output`, or the file of bad rows beside it, is the set that is read."""
+    for place in (output, f"{output}.quarantine.jsonl"):
+        if _same_place(place, source):
+            raise ConfigError(
+                f"output {output}: {place} is the input {source}, which would be overwritten; choose another place"
+            )
+
+
+def refuse_other_kind(output: str, source: str) -> None:
+    """Raises ConfigError where the name of `output` promises another kind of file than `source` is: rows are
+    written as they came, and nobody could read JSON lines that are called CSV."""
+    fs, path = filesystem(source)
+    with failures_named(source, "read"):
+        directory = fs.isdir(path)
+    found = _promise(output)
+    if directory:
+        if found[0] is not None:
+            raise ConfigError(
+                f"output {output}: the input {source} is a directory; choose a name without a suffix"
+            )
+        return
+    container = container_of(source)
+    expected = f"{container.suffix}.gz" if container.gzip else container.suffix
+    if found != _promise(source):
+        raise ConfigError(
+            f"output {output}: its format is that of the input {source}; choose a name that ends in {expected}"
+        )
+
+
+def _same_place(a: str, b: str) -> bool:
+    (first, here), (second, there) = filesystem(a.rstrip("/")), filesystem(b.rstrip("/"))
+    if is_local(first) and is_local(second):
+        return Path(here).resolve() == Path(there).resolve()
+    return bool(first == second) and posixpath.normpath(here) == posixpath.normpath(there)
+
+
+def _promise(uri: str) -> tuple[str | None, bool, bool]:
+    """What a file's name says of it: its kind, whether it is compressed, whether tabs stand between its cells."""
+    name = uri.rstrip("/").lower()
+    suffix = posixpath.splitext(name.removesuffix(".gz"))[1]
+    return SUFFIXES.get(suffix), name.endswith(".gz"), suffix == ".tsv"
 
 
 def write(records: Sequence[Record], uri: str, source: SourceSchema) -> None:

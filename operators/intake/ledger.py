@@ -50,6 +50,8 @@ class Waiting(BaseModel):
     data_set: str
     search_run: str
     """Id of the search's flow run."""
+    decisions: int = 0
+    """How many decisions about the data set there were before the search."""
 
 
 class Entry(BaseModel):
@@ -121,6 +123,14 @@ class Ledger:
                 with contextlib.suppress(FileNotFoundError):  # two runs may clear at once
                     fs.rm_file(name)
         return first
+
+    def reopen(self, upload: Upload) -> bool:
+        """Forgets the end of an upload that failed; False where it has not."""
+        outcome = self.outcome(upload)
+        if outcome is None or outcome.status != "failed":
+            return False
+        self._remove(upload, "outcome.json")
+        return True
 
     def snapshot(self, upload: Upload) -> str:
         """Copies exactly this version of the object beside its ledger entry, and returns the copy's URI.

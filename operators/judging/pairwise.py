@@ -196,6 +196,15 @@ def _check(answers: Sequence[Answer]) -> None:
         )
 
 
+def _asked(question: Record) -> list[tuple[str, str]]:
+    """Labelled turns that the models were given to answer; the last of the user is the question, and most often
+    the only one."""
+    turns = question.before_answer
+    last = max((i for i, m in enumerate(turns) if m.role == "user"), default=-1)
+    shown = [("Question" if i == last else m.role.capitalize(), m.content) for i, m in enumerate(turns)]
+    return shown or [("Question", "")]
+
+
 def _request(question: Record, first: str, second: str, settings: Judging, task: str, seed: int) -> Request:
     criteria = " > ".join(settings.criteria)
     system = system_prompt(
@@ -205,9 +214,9 @@ def _request(question: Record, first: str, second: str, settings: Judging, task:
     )
     if settings.verdict == "logit":
         a, b = LABELS
-        block = data_block([("Question", question.question), (f"Answer {a}", first), (f"Answer {b}", second)])
+        block = data_block([*_asked(question), (f"Answer {a}", first), (f"Answer {b}", second)])
         prompt = f"{block}\nWhich answer is better? Reply with one letter: {a} or {b}."
         return Request(system=system, prompt=prompt, max_tokens=1, seed=seed, labels=LABELS)
-    block = data_block([("Question", question.question), ("First answer", first), ("Second answer", second)])
+    block = data_block([*_asked(question), ("First answer", first), ("Second answer", second)])
     prompt = f'{block}\nWhich answer is better? Reply with the JSON value of "better": first, second or tie.'
     return Request(system=system, prompt=prompt, max_tokens=16, seed=seed, schema=SCHEMA)

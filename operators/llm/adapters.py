@@ -17,6 +17,7 @@ from operators.errors import ConfigError, EndpointError
 from operators.llm.cache import RequestCache
 from operators.llm.client import LLMClient
 from operators.llm.messages import Request
+from operators.llm.transport import DEFAULT_KEY_ENV
 
 LOAD_PATH = "/v1/load_lora_adapter"
 LOAD_TIMEOUT = 120.0
@@ -66,7 +67,8 @@ def load(base_url: str, name: str, folder: Path, endpoint: TargetEndpoint) -> No
     """
     import httpx
 
-    key = os.environ.get(endpoint.api_key_env)
+    # The owner's Claude key is for Claude alone.
+    key = None if endpoint.api_key_env == DEFAULT_KEY_ENV else os.environ.get(endpoint.api_key_env)
     root = base_url.rstrip("/").removesuffix("/v1")
     try:
         reply = httpx.post(
@@ -81,23 +83,25 @@ def load(base_url: str, name: str, folder: Path, endpoint: TargetEndpoint) -> No
         raise EndpointError(f"the target endpoint cannot be reached for {LOAD_PATH}") from None
     if reply.is_success or "already been loaded" in reply.text or "already loaded" in reply.text:
         return
-    if reply.status_code in (404, 405):
+    # vLLM answers 404 as well where it finds no adapter in the folder, and then names both.
+    names_it = name in reply.text or str(folder) in reply.text
+    if reply.status_code == 405 or (reply.status_code == 404 and not names_it):
         raise ConfigError(
             "the target endpoint takes no adapters: start vLLM with --enable-lora and "
             "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"
         )
     raise EndpointError(
-        f"the target endpoint takes no such adapter (HTTP {reply.status_code}): it has to see "
-        "endpoints.target.adapters, serve the target model, and allow training.lora.rank"
+        f"the target endpoint takes no such adapter (HTTP {reply.status_code}): it has to see and "
+        "may read endpoints.target.adapters, serve the target model, and allow training.lora.rank"
     )
 
 
 def as_request(question: Record, max_tokens: int) -> Request:
-    """The turns before the last assistant's as one request; turns of one speaker in a row are one turn."""
-    last = max((i for i, m in enumerate(question.messages) if m.role == "assistant"), default=None)
+    """The turns before the last assistant's as one request; turns of one speaker in a row are one turn. What an
+    assistant says before or after all users' turns is given an empty turn of the user's beside it."""
     system: list[str] = []
     turns: list[tuple[str, str]] = []
-    for message in question.messages[:last]:
+    for message in question.before_answer:
         if message.role == "system":
             system.append(message.content)
         elif turns and turns[-1][0] == message.role:
@@ -106,6 +110,8 @@ def as_request(question: Record, max_tokens: int) -> Request:
             turns.append((message.role, message.content))
     if turns and turns[0][0] == "assistant":  # a conversation that we open: the API wants a user's turn first
         turns.insert(0, ("user", ""))
+    if turns and turns[-1][0] == "assistant":  # and its last turn too
+        turns.append(("user", ""))
     spoken = [text for _, text in turns]
     return Request(
         system="\n".join(system),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operators.config import Endpoint
 from operators.errors import BudgetExceeded
 from operators.llm.cache import RequestCache
+from operators.llm.identity import identity
 from operators.llm.ledger import Ledger
 from operators.llm.messages import Answer, ErrorKind, Reply, Request
 from operators.llm.pipeline import Pipeline, Progress
@@ -22,7 +23,7 @@ class LLMClient:
     `base_url` overrides the endpoint's (a managed server's address is known only once it runs). `cache` keeps
     replies; `token_limit` bounds the tokens, in and out, that may be spent: by this client, or with a `ledger` by
     all that share it; `role` ("rewriter", "judge", ...) appears in errors. `identity` names the weights in cache
-    keys; it defaults to the digest of the weights for a managed server and to the model's name otherwise.
+    keys; by default it is asked of the endpoint (`operators.llm.identity`).
 
     Safe to share between threads. Instances may be pickled; the copy counts its usage from zero.
     """
@@ -79,10 +80,7 @@ class LLMClient:
     def key(self, request: Request) -> str:
         """The request's key in the cache."""
         if self.identity is None:
-            from operators.models import model_digest
-
-            name = self.endpoint.model
-            self.identity = model_digest(name) if self.endpoint.managed else name
+            self.identity = identity(self.endpoint)
         return request.key(self.identity)
 
     def cached(self, key: str) -> Reply | None:

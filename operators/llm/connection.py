@@ -18,6 +18,8 @@ class Connection(BaseModel):
     model_config = ConfigDict(frozen=True)
     endpoint: Endpoint
     base_url: str
+    identity: str | None = None
+    """Names the weights in cache keys."""
     cache: str | None = None
     """Directory of the request cache."""
     token_limit: int | None = None
@@ -33,6 +35,7 @@ class Connection(BaseModel):
         return LLMClient(
             self.endpoint,
             base_url=self.base_url,
+            identity=self.identity,
             cache=RequestCache(self.cache) if self.cache else None,
             token_limit=self.token_limit,
             ledger=SharedLedger(self.ledger, Cluster()) if self.ledger else None,

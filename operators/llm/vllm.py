@@ -56,8 +56,9 @@ class ManagedServer:
     the interpreter that has vLLM: by default $AUTODP_VLLM_PYTHON, else `.venv-vllm/bin/python` below the
     working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (all cores without it). With
     `adapters` it takes LoRA adapters from this machine's disk while it runs (`operators.llm.adapters`).
-    The server ends with `stop`, with the context manager, or with the process that started it, however that
-    ends. It logs no prompts and no answers.
+    `gpu_memory_share` is how much of a GPU's memory it takes, vLLM's own default without it. The server ends with
+    `stop`, with the context manager, or with the process that started it, however that ends. It logs no prompts
+    and no answers.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class ManagedServer:
         python: str | Path | None = None,
         max_model_len: int = MAX_MODEL_LEN,
         adapters: Adapters | None = None,
+        gpu_memory_share: float | None = None,
     ) -> None:
         self.model = model
         self.adapters = adapters
+        self.gpu_memory_share = gpu_memory_share
         self.python = _find_python(python)
         self.max_model_len = max_model_len
         self.log: Path | None = None
@@ -168,7 +171,7 @@ class ManagedServer:
 
     def _command(self, weights: Path) -> list[str]:
         options = {
-            **engine_arguments(weights, self.max_model_len),
+            **engine_arguments(weights, self.max_model_len, self.gpu_memory_share),
             **(_lora_arguments(self.adapters) if self.adapters else {}),
             "served_model_name": self.model,
             "host": "127.0.0.1",
@@ -219,7 +222,9 @@ class ManagedServer:
         return f"{found}; its log is {self.log}"
 
 
-def engine_arguments(weights: Path, max_model_len: int = MAX_MODEL_LEN) -> dict[str, Any]:
+def engine_arguments(
+    weights: Path, max_model_len: int = MAX_MODEL_LEN, gpu_memory_share: float | None = None
+) -> dict[str, Any]:
     """How the engine is set up, by the names of vLLM's `EngineArgs`."""
     return {
         "model": str(weights),
@@ -232,6 +237,7 @@ def engine_arguments(weights: Path, max_model_len: int = MAX_MODEL_LEN) -> dict[
         # Without it a small model fills its answer with line breaks, which JSON allows anywhere.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "disable_log_stats": True,
+        **({"gpu_memory_utilization": gpu_memory_share} if gpu_memory_share is not None else {}),
     }
 
 
@@ -249,16 +255,21 @@ _sharing = threading.Lock()
 
 
 def shared_server(
-    model: str, *, python: str | Path | None = None, adapters: Adapters | None = None
+    model: str,
+    *,
+    python: str | Path | None = None,
+    adapters: Adapters | None = None,
+    gpu_memory_share: float | None = None,
 ) -> ManagedServer:
     """The one server for `model` (and `adapters`) in this process, started but perhaps not ready: call `wait`
-    before use. It is stopped when the process ends."""
+    before use. It is stopped when the process ends. Its share of a GPU is what the first call says; the
+    configuration has all roles of one server say the same."""
     with _sharing:
         if not _shared:
             atexit.register(stop_shared)
         key = (model, str(_find_python(python)), adapters)
-        server = _shared.setdefault(key, ManagedServer(model, python=python, adapters=adapters))
-        return server.start()
+        made = ManagedServer(model, python=python, adapters=adapters, gpu_memory_share=gpu_memory_share)
+        return _shared.setdefault(key, made).start()
 
 
 def stop_shared() -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from operators.config import SearchConfig
 from operators.errors import ConfigError
 from operators.strategist.base import Strategist
+from operators.strategist.space import Strategy
+from operators.strategist.view import AgentView
 
 if TYPE_CHECKING:
     from operators.llm.client import LLMClient
@@ -39,3 +41,20 @@ def build_strategist(config: SearchConfig, llm: LLMClient | None = None) -> Stra
     from operators.strategist.exhaustive import ExhaustiveStrategist
 
     return ExhaustiveStrategist(config.seed)
+
+
+def recommended(config: SearchConfig, view: AgentView) -> Strategy:
+    """What the configured strategist would adopt after the trials of the view. Asks no model."""
+    asks_model = config.strategist_kind in ("claude", "hybrid")
+    return (build_explorer(config) if asks_model else build_strategist(config)).recommend(view)
+
+
+def build_explorer(config: SearchConfig) -> Strategist:
+    """What proposes in place of an LLM strategist that does not answer: each kind without its LLM."""
+    if config.strategist_kind == "hybrid":
+        from operators.strategist.surrogate import SurrogateStrategist
+
+        return SurrogateStrategist(config.seed)
+    from operators.strategist.optuna_ import OptunaStrategist
+
+    return OptunaStrategist(config.seed)

@@ -6,13 +6,14 @@ member of a fixed set, so no record, model answer, judge rationale or exception 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from operators.results import DataCounts, Interval, Trial
+from operators.results import Comparison, DataCounts, Trial
 from operators.strategist.effects import Change, team_effects
 from operators.strategist.space import Strategy, Team, all_strategies
 
@@ -125,9 +126,10 @@ def agent_view(
     trials: Sequence[Trial],
     remaining: Remaining,
     teams: Sequence[Team] = tuple(Team),
+    confidence: float = 0.95,
 ) -> AgentView:
     """Builds the view by copying numbers. Scores, intervals and shares are rounded to two decimals: a score
-    of many digits could carry more than a score."""
+    of many digits could carry more than a score. `confidence` is that of the trials' intervals."""
     return AgentView(
         task=task,
         round=round,
@@ -142,7 +144,7 @@ def agent_view(
                 low=_two(t.score_ci[0]),
                 high=_two(t.score_ci[1]),
                 measured=_two(t.comparison.score),
-                error=_two(_standard_error(t.comparison.score_ci)),
+                error=_two(_standard_error(t.comparison, confidence)),
                 rows_left=_two(t.rows / max(data.sampled, 1)),
             )
             for t in trials
@@ -162,9 +164,15 @@ def agent_view(
     )
 
 
-def _standard_error(interval: Interval) -> float:
-    """Of a score, from its interval at the usual 95 %."""
-    return (interval[1] - interval[0]) / (2 * NormalDist().inv_cdf(0.975))
+def _standard_error(comparison: Comparison, confidence: float) -> float:
+    """Of a score, from its interval; at least what one win and one loss more would leave. A judge that was stopped
+    after sixteen wins in a row has an interval without width, and is not certain for that."""
+    low, high = comparison.score_ci
+    error = (high - low) / (2 * NormalDist().inv_cdf((1 + confidence) / 2))
+    n, score = comparison.n, comparison.score
+    squares = n * (n * error**2 + score**2) + 2
+    variance = squares / (n + 2) - (n * score / (n + 2)) ** 2
+    return max(error, math.sqrt(max(variance, 0.0) / (n + 2)))
 
 
 def _two(value: float) -> float:

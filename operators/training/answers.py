@@ -46,6 +46,6 @@ def generate(
 
 
 def _prompt(record: Record, tokenizer: Any) -> str:
-    last = max((i for i, m in enumerate(record.messages) if m.role == "assistant"), default=len(record.messages))
-    turns = [{"role": m.role, "content": m.content} for m in record.messages[:last]]
+    turns = [{"role": m.role, "content": m.content} for m in record.before_answer]
+    turns = turns or [{"role": "user", "content": ""}]  # no template renders nothing
     return str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))

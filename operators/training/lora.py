@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 import time
@@ -107,6 +108,7 @@ def fine_tune(
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         (Path(folder) / "README.md").unlink(missing_ok=True)  # a model card of boilerplate
+        _settle(Path(folder) / "adapter_config.json", recipe)
         adapter = store.put_directory(Path(folder))
     return FineTune(
         adapter=adapter,
@@ -118,6 +120,16 @@ def fine_tune(
         paused=paused,
         seconds=round((begun.seconds if begun else 0.0) + time.perf_counter() - start, 2),
     )
+
+
+def _settle(config: Path, recipe: Training) -> None:
+    """Takes out of an adapter's configuration what differs between processes and machines, so that equal adapters
+    are equal bytes: peft keeps the names of layers in a set, and names the model by where it lies here. Whoever
+    loads the adapter gives the model as well."""
+    values = json.loads(config.read_text("utf-8"))
+    values["target_modules"] = sorted(values["target_modules"])
+    values["base_model_name_or_path"] = Path(recipe.model).name
+    config.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
 
 
 def _mean_loss(trained: Trained, begun: FineTune | None) -> float:
@@ -207,7 +219,7 @@ def train(
     """Trains what can be trained of `model`, in place, up to step `until` (all `recipe.steps` of them without
     it), from the start or from where `state` left off (`operators.training.paused`)."""
     import torch
-    from transformers import Trainer, TrainerCallback, TrainingArguments
+    from transformers import Trainer, TrainerCallback
 
     done = steps_done(state)
 
@@ -225,29 +237,41 @@ def train(
     with tempfile.TemporaryDirectory() as folder:
         trainer = _completion_trainer(Trainer)(
             model=model,
-            args=TrainingArguments(
-                output_dir=folder,
-                max_steps=recipe.steps,
-                per_device_train_batch_size=recipe.batch_size,
-                learning_rate=recipe.learning_rate,
-                warmup_steps=recipe.warmup_ratio,  # below 1 it is a share of all steps
-                lr_scheduler_type="linear",
-                weight_decay=0.0,
-                seed=recipe.seed,
-                use_cpu=not torch.cuda.is_available(),
-                save_strategy="no",
-                logging_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                dataloader_pin_memory=torch.cuda.is_available(),
-            ),
+            args=arguments(recipe, folder),
             train_dataset=rows,
             data_collator=collate,
             callbacks=[Report(), pause(until or recipe.steps, state)],
         )
         loss = float(trainer.train().training_loss)
     return Trained(loss, done + trainer.state.global_step, trainer.optimizer, trainer.lr_scheduler)
+
+
+def arguments(recipe: Training, folder: str) -> Any:
+    """The `TrainingArguments` of a recipe, for one device; a trainer may write to `folder`."""
+    import torch
+    from transformers import TrainingArguments
+
+    made: Any = TrainingArguments(
+        output_dir=folder,
+        max_steps=recipe.steps,
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=math.ceil(recipe.steps * recipe.warmup_ratio),  # a ratio of 1 would be taken for one step
+        lr_scheduler_type="linear",
+        weight_decay=0.0,
+        seed=recipe.seed,
+        use_cpu=not torch.cuda.is_available(),
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    # Of several visible GPUs the trainer would use all: batches would grow with their number, and `answer_logits`
+    # cannot be split over them. The count is settled when the arguments are made, and not looked up again.
+    made._n_gpu = min(made.n_gpu, 1)
+    return made
 
 
 def batches(examples: Sequence[Example], size: int, steps: int, seed: int) -> list[list[int]]:
@@ -305,6 +329,4 @@ def _completion_trainer(base: type) -> type:
 
 
 def _json(texts: list[str]) -> bytes:
-    import json
-
     return json.dumps(texts, ensure_ascii=False).encode()

@@ -23,22 +23,25 @@ class Example:
 def encode(record: Record, tokenizer: Any, max_length: int) -> Example | None:
     """The conversation under the tokenizer's chat template, cut to `max_length` tokens.
 
-    Every assistant turn is a completion to learn, its end-of-turn token included. None where no label is left:
-    the record has no assistant turn, or its prompt alone fills `max_length`.
+    Every assistant turn is a completion to learn, its end-of-turn token included, but for one that opens the
+    conversation and so answers nothing, and for what the template writes in another way once more turns follow
+    (Qwen3's thoughts stand in the last answer only). None where no label is left: the record has no answer, or
+    its prompt alone fills `max_length`.
     """
     turns = [{"role": m.role, "content": m.content} for m in record.messages]
     ids: list[int] = []
     labels: list[int] = []
     for i, message in enumerate(record.messages):
-        if message.role != "assistant":
+        if message.role != "assistant" or i == 0:
             continue
         prompt = _template(tokenizer, turns[:i], add_generation_prompt=True)
         full = _template(tokenizer, turns[: i + 1], add_generation_prompt=False)
         # Tokens of earlier turns may differ from what we hold if a template rewrites history; what the model
         # is trained to write is then still exactly the part after this prompt.
         start = _common_prefix(prompt, full)
-        labels += [IGNORE] * (start - len(labels)) if len(labels) < start else []
-        labels = labels[:start] + full[start:]
+        # Of the earlier answers only those tokens are still labels that stand where they stood.
+        labels = labels[: min(start, _common_prefix(ids, full))]
+        labels += [IGNORE] * (start - len(labels)) + full[start:]
         ids = full
     ids, labels = ids[:max_length], labels[:max_length]
     if all(label == IGNORE for label in labels):

@@ -104,6 +104,92 @@ def test_what_sees_records_has_no_way_out() -> None:
     assert MANIFESTS["vllm-Deployment-vllm"]["spec"]["selector"]["matchLabels"] == {"app": "vllm"}
 
 
+def values() -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)=(.*)$", (INFRA / "env.example").read_text(encoding="utf-8"), re.M))
+
+
+def filled_in(value: str) -> str:
+    """As Compose reads it with the example file; the defaults must be the same."""
+
+    def of(match: re.Match[str]) -> str:
+        assert match[2] == values()[match[1]]
+        return match[2]
+
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", of, value)
+
+
+def test_no_two_services_get_the_same_gpu() -> None:
+    taken: list[str] = []
+    for service in COMPOSE["services"].values():
+        for device in service["deploy"]["resources"].get("reservations", {}).get("devices", []):
+            assert "count" not in device, "Docker begins with the first GPU, whoever else has it"
+            taken += [filled_in(number) for number in device["device_ids"]]
+    assert sorted(taken) == ["0", "1"]
+
+
+def workers() -> Iterator[tuple[str, list[str]]]:
+    """Every command of ours, or of the documentation, that starts a worker."""
+    yield "compose", [filled_in(part) for part in COMPOSE["services"]["worker"]["command"]]
+    [container] = PODS["worker-Deployment-prefect-worker"]["spec"]["containers"]
+    yield "kubernetes", container["command"]
+    for n, command in enumerate(re.findall(r"^CMD (\[.*\])$", (INFRA / "Dockerfile").read_text(), re.M)):
+        yield f"image-{n}", json.loads(command)
+    for name in ("README.md", "docs/operate.md"):
+        for n, line in enumerate(re.findall(r"^prefect worker start.*$", (ROOT / name).read_text(), re.M)):
+            yield f"{Path(name).stem}-{n}", line.split()
+
+
+WORKERS = dict(workers())
+
+
+def test_the_workers_are_found() -> None:
+    assert {"compose", "kubernetes", "image-0", "image-1", "README-0", "operate-0"} <= set(WORKERS)
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_has_a_limit(name: str) -> None:
+    limit = re.search(r"--limit[= ](\d+)\b", " ".join(WORKERS[name]))
+    assert limit
+    assert 1 <= int(limit[1]) <= 8
+
+
+def test_all_of_a_ray_cluster_have_its_token() -> None:
+    """In `env`: KubeRay gives its init container that of the Ray container, without `envFrom`."""
+    cluster = MANIFESTS["ray-RayCluster-autodp"]["spec"]
+    groups = (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])
+    environments = [group["template"]["spec"]["containers"][0]["env"] for group in groups]
+    for environment in (*environments, cluster["autoscalerOptions"]["env"]):
+        assert {"name": "RAY_AUTH_MODE", "value": "token"} in environment
+        secret = {"secretKeyRef": {"name": "autodp-ray", "key": "RAY_AUTH_TOKEN"}}
+        assert {"name": "RAY_AUTH_TOKEN", "valueFrom": secret} in environment
+    flow_run = PODS["flow-run"]["spec"]["containers"][0]
+    assert {"secretRef": {"name": "autodp-ray"}} in flow_run["envFrom"]
+
+
+def test_the_image_has_what_probes_call() -> None:
+    installed = re.search(r"apt-get install (.*)", (INFRA / "Dockerfile").read_text(encoding="utf-8"))
+    assert installed
+    assert "wget" in installed[1].split()
+
+
+def test_the_locked_packages_can_join_a_cluster_from_outside() -> None:
+    assert re.search(r"^ray\[client,data\]==", (ROOT / "requirements" / "project.in").read_text(), re.M)
+    for name in ("project.txt", "dev.txt"):
+        assert re.search(r"^grpcio==", (ROOT / "requirements" / name).read_text(), re.M)
+
+
+def test_lock_files_name_packages_only() -> None:
+    for path in (ROOT / "requirements").glob("*.txt"):
+        assert "://" not in path.read_text(), f"{path.name} says where packages come from"
+
+
+def test_no_example_scales_out_through_ray_client() -> None:
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.yaml")]
+    for path in (*documents, *INFRA.rglob("*.*")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not re.search(r"ray://.*scale_out\.|scale_out\..*ray://", line), path.name
+
+
 def test_every_secret_is_in_the_example_file() -> None:
     text = (INFRA / "compose.yaml").read_text(encoding="utf-8")
     example = (INFRA / "env.example").read_text(encoding="utf-8")

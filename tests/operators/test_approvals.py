@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from operators.approvals import approve, approved, history, reject
+from operators.approvals import approve, approved, history, keep_found, reject
 from operators.digest import sha256_bytes
 from operators.errors import ConfigError, DataError
 from operators.publishing import read_recipe, recipe_yaml
@@ -68,3 +69,14 @@ def test_what_cannot_be_approved(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         approve(store, "med", str(tmp_path / "nothing"), by="Ada")
     assert approved(store, "med") is None
+
+
+def test_what_was_kept_is_approved_whatever_the_directory_holds_by_then(tmp_path: Path) -> None:
+    store, run = str(tmp_path / "store"), found(tmp_path / "run", 1)
+    (tmp_path / "run" / "search.json").write_text("{}")
+    kept = keep_found(store, run)
+    shutil.rmtree(run)
+    found(tmp_path / "run", 2)
+    approval = approve(store, "med", kept, by="Ada", found_in=run)
+    assert read_recipe(approval.recipe).seed == 1
+    assert approval.found_in == run

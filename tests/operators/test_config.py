@@ -68,6 +68,8 @@ def test_overrides_are_yaml(write) -> None:
         ("training.stepz=3", "training.stepz"),
         ("training.steps=0", "training.steps: Input should be greater than or equal to 1"),
         ("training.steps=many", "training.steps: Input should be a valid integer"),
+        ("seed=-1", "seed: Input should be greater than or equal to 0"),
+        ("training.seed=4294967296", "training.seed: Input should be less than 4294967232"),
     ],
 )
 def test_bad_overrides(write, item: str, says: str) -> None:
@@ -233,6 +235,18 @@ def test_the_strategist_cannot_be_given_records() -> None:
 def test_an_address_is_private_only_where_its_network_is(address) -> None:
     host = f"[{address}]" if address.version == 6 else str(address)
     assert Endpoint(base_url=f"http://{host}:8000").is_private == (address.is_private or address.is_loopback)
+
+
+def test_roles_of_one_managed_server_give_it_one_share_of_a_gpu() -> None:
+    some, more = ({"managed": True, "model": "m", "gpu_memory_share": share} for share in (0.3, 0.5))
+    assert config(endpoints={"rewriter": some, "judge": some}).endpoints.judge.gpu_memory_share == 0.3
+    config(endpoints={"rewriter": some, "judge": {**more, "model": "other"}})
+    target = {**more, "model": "smollm2-135m-instruct"}
+    config(endpoints={"judge": {**target, "gpu_memory_share": 0.4}, "target": target})
+    with pytest.raises(ConfigError, match=r"endpoints\.judge.*gpu_memory_share"):
+        config(endpoints={"rewriter": some, "judge": more})
+    with pytest.raises(ConfigError, match="less than or equal to 1"):
+        config(endpoints={"judge": {**some, "gpu_memory_share": 40}})
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,16 @@ import pickle
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ray import cloudpickle
 
+from operators.config import Cluster
 from operators.data.containers import filesystem
 from operators.data.s3 import S3Access
-from operators.errors import DataError, JobError
-from operators.ray_data import LARGEST, _call, _worker, bundles
+from operators.errors import ConfigError, DataError, JobError
+from operators.ray_data import LARGEST, _call, _worker, bundles, map_each
 
 IN_A_WORKER = """
 import pickle, sys
@@ -62,6 +64,14 @@ def test_work_that_cannot_be_read_and_results_that_cannot_be_sent_are_failures_n
     assert isinstance(unread, JobError)
     [unsent] = _outcomes(_call({"work": pickle.dumps((open, [os.devnull]))}))
     assert isinstance(unsent, JobError)
+
+
+def test_ray_client_is_refused_before_anything_is_reached():
+    work = map_each(_double, [1], cluster=Cluster(address="ray://nobody:10001"))
+    with pytest.raises(
+        ConfigError, match=r"cluster\.address .* ray://: run this on a machine .* head:6379 .* auto"
+    ):
+        next(work)
 
 
 def _outcomes(row: dict[str, bytes]) -> list[object]:

@@ -307,6 +307,8 @@ def test_equal_ids_are_made_unique_and_written_as_they_were(ids: list[Any], tmp_
         ("x.jsonl", b"{broken\n", "no row can be used"),
         ("x.jsonl", b'{"question": "", "answer": ""}\n', "no row can be used"),
         ("x.jsonl", b'{"foo": "a", "bar": "b"}\n', "no known schema among the columns 'foo', 'bar'"),
+        ("x.csv", b"foo,id\r\na,b\r\n", "no known schema among the columns 'foo', 'id'"),
+        ("x.csv", b"Maria Gonzalez,MRN-4711\r\na,b\r\n", "among the columns (2, not shown: without a header row"),
     ],
 )
 def test_a_file_that_cannot_be_used(name: str, content: bytes, message: str, tmp_path: Path) -> None:
@@ -316,6 +318,7 @@ def test_a_file_that_cannot_be_used(name: str, content: bytes, message: str, tmp
         load(str(path))
     assert message in str(error.value)
     assert str(path) in str(error.value)
+    assert "Maria" not in str(error.value)
 
 
 def test_a_missing_file_and_a_foreign_directory(tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_question_is_the_first_and_answer_the_last() -> None:
     assert CHAT.text == "s\nq1\na1\nq2\na2"
     empty = Record("e", (Message("system", "s"),))
     assert (empty.question, empty.answer, empty.generated_by) == ("", "", None)
+    assert Record("e", empty.messages, {"generated_by": ""}).generated_by is None
+
+
+def test_what_is_answered_ends_before_the_last_answer() -> None:
+    assert CHAT.before_answer == CHAT.messages[:4]
+    assert Record("o", CHAT.messages[:4]).before_answer == CHAT.messages[:2], "what follows an answer is not asked"
+    assert Record("u", CHAT.messages[:2]).before_answer == CHAT.messages[:2]
+    assert Record("a", CHAT.messages[2:4]).before_answer == ()
 
 
 def test_replacing_turns() -> None:

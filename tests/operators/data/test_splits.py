@@ -99,6 +99,19 @@ def test_an_evaluation_set_is_cleaned_and_kept_out_of_training() -> None:
     assert [r.id for r in without(records, evaluation, same="conversation")] == ["7", "8"]
 
 
+@pytest.mark.parametrize("as_evaluation", [False, True])
+def test_a_question_without_an_answer_after_it_is_none_to_hold_out(as_evaluation: bool) -> None:
+    # The assistant's greeting answers nothing, though the record has a question and an assistant's turn.
+    greetings = [
+        Record(f"g{i}", (Message("assistant", "Hello"), Message("user", f"what is {i}?")), {}, False)
+        for i in range(50, 90)
+    ]
+    records = [*questions(5), *greetings]
+    evaluation = records if as_evaluation else None
+    parts = split([*records, *questions(3, start=10)], search=1, judge=2, sealed=2, seed=0, evaluation=evaluation)
+    assert not {r.id for r in parts.held_out} & {r.id for r in greetings}
+
+
 @pytest.mark.parametrize("evaluation", [None, questions(5)])
 def test_too_few_questions_say_how_many_and_what_to_lower(evaluation: list[Record] | None) -> None:
     records = [*questions(5), *questions(5, True, 5)]

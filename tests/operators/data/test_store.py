@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +101,21 @@ def test_directories_are_packed_the_same_every_time(store: Store, tmp_path: Path
     assert (unpacked / "deep" / "y.bin").read_bytes() == b"deep/y.bin"
     assert store.get_directory(refs[0], tmp_path / "cache") == unpacked
     assert [p.name for p in unpacked.parent.iterdir()] == [refs[0].sha256], "nothing half-unpacked is left"
+
+
+def test_another_user_may_read_what_is_shared(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "weights").write_bytes(b"x")
+    ref = store.put_directory(tmp_path / "adapter")
+    before = os.umask(0o022)
+    try:
+        shared = store.get_directory(ref, tmp_path / "shared")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+    assert stat.S_IMODE((shared / "weights").stat().st_mode) == 0o644
+    own = store.get_directory(ref)
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700, "this machine's cache is for its user"
 
 
 def test_a_relative_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from operators.data.loading import Loaded, load
 from operators.data.records import Message, Record
-from operators.data.writers import write
-from operators.errors import DataError
+from operators.data.writers import refuse_other_kind, refuse_overwriting, write
+from operators.errors import ConfigError, DataError
 
 NEW = Record("new-1", (Message("user", "q"), Message("assistant", "a")), {"generated_by": "new_pairs"})
 
@@ -161,3 +161,45 @@ def test_no_records_make_an_empty_file_of_the_kind(kind: str, tmp_path: Path) ->
     write([], str(tmp_path / f"out.{kind}"), source)
     with pytest.raises(DataError, match=r"empty|no rows"):
         load(str(tmp_path / f"out.{kind}"))
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "ending"),
+    [
+        ("i.jsonl.gz", "o.jsonl", ".jsonl.gz"),
+        ("i.jsonl", "o.jsonl.gz", ".jsonl"),
+        ("i.jsonl", "o.csv", ".jsonl"),
+        ("i.csv", "o.tsv", ".csv"),
+        ("a.b/i.parquet", "o.json", ".parquet"),
+        ("i.json", "o", ".json"),
+        ("i.json", "o.txt", ".json"),
+    ],
+)
+def test_a_name_that_promises_another_kind_of_file_is_refused(source: str, output: str, ending: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{output}: .* {source}; choose a name that ends in {ending}$"):
+        refuse_other_kind(output, source)
+
+
+def test_a_name_of_the_same_kind_is_fine(tmp_path: Path) -> None:
+    for output, source in (("o.ndjson", "i.jsonl"), ("s3.b/O.JSONL.gz", "a.jsonl.gz"), ("o.pq", "i.parquet")):
+        refuse_other_kind(output, source)
+    refuse_other_kind(str(tmp_path / "o.v2"), str(tmp_path))
+    with pytest.raises(ConfigError, match="is a directory; choose a name without a suffix"):
+        refuse_other_kind(str(tmp_path / "o.jsonl"), str(tmp_path))
+    with pytest.raises(DataError, match=r"i\.txt: cannot tell the kind of file"):
+        refuse_other_kind("o.txt", "i.txt")
+
+
+def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "i.jsonl").write_text("{}")
+    (tmp_path / "link.jsonl").symlink_to("i.jsonl")
+    source = str(tmp_path / "i.jsonl")
+    for output in (source, f"{tmp_path}/./i.jsonl", f"{tmp_path}/x/../i.jsonl", str(tmp_path / "link.jsonl")):
+        with pytest.raises(ConfigError, match=r"would be overwritten; choose another place"):
+            refuse_overwriting(output, source)
+    with pytest.raises(ConfigError, match=r"o\.jsonl\.quarantine\.jsonl is the input"):
+        refuse_overwriting("o.jsonl", "./o.jsonl.quarantine.jsonl")
+    with pytest.raises(ConfigError, match="would be overwritten"):
+        refuse_overwriting(f"{tmp_path}/", str(tmp_path))
+    refuse_overwriting(str(tmp_path / "o.jsonl"), source)
+    refuse_overwriting(str(tmp_path / "i.jsonl.quarantine.jsonl"), source)

@@ -60,6 +60,15 @@ def test_biased_judges_are_refused_for_what_they_do(messages_peer, questions, se
     assert (tie["all"], tie["garbage"], tie["injected"]) == (False, 0, 0)
 
 
+@pytest.mark.parametrize("settings", BOTH)
+def test_the_right_answer_belongs_to_the_question_that_is_shown(messages_peer, questions, settings):
+    opening = (Message("user", "Hello"), Message("assistant", "How can I help?"))
+    chats = [Record(q.id, (*opening, *q.messages)) for q in questions]
+    found = shares(messages_peer, chats, judge_peers.fair(right(questions)), settings)
+    assert found.pop("all") is True
+    assert set(found.values()) == {1.0}
+
+
 def test_the_error_has_counts_and_no_text(messages_peer, questions):
     peer = messages_peer(judge_peers.judging(judge_peers.always_first))
     exam = examine(LLMClient(Endpoint(model="m", base_url=peer.base_url)), questions, BOTH[0])

@@ -11,7 +11,7 @@ from messages_peer import HTTPReply, failure, message
 from tiny import rows
 
 from operators.config import Endpoint, Judging
-from operators.data.records import Message, Record
+from operators.data.records import Message, Record, Role
 from operators.errors import EndpointError
 from operators.judging.betting import settled
 from operators.judging.pairwise import judge, pooled
@@ -133,6 +133,55 @@ def test_a_label_that_is_not_among_the_likeliest_has_no_probability(messages_pee
     assert outcomes == [0.0] * 4  # "A" is the first answer of either order
     assert details.flip_rate == 0.5
     assert details.invalid_rate == 0.5
+
+
+def conversation(*turns: tuple[Role, str]) -> Record:
+    return Record("1", tuple(Message(role, text) for role, text in turns))
+
+
+def shown(messages_peer, question: Record, settings: Judging = SETTINGS) -> str:
+    """The prompt of the first order."""
+    peer = messages_peer(lambda _body, _before: message('{"better": "tie"}'))
+    if settings is LOGIT:
+        peer = messages_peer(judge_peers.judging(judge_peers.always_tie))
+    one = LLMClient(Endpoint(model="m", base_url=peer.base_url, concurrency=1), role="judge")
+    judge(one, [question], ["Drugs."], ["Rest."], settings)
+    return str(peer.requests[0]["messages"][-1]["content"])
+
+
+def test_one_question_is_shown_as_it_always_was(messages_peer):
+    # Word for word, tag included: judgements in the cache are found by the prompt.
+    question = conversation(("user", "What is HIV?\nFirst answer: x"), ("assistant", "A virus."))
+    assert shown(messages_peer, question) == (
+        "<data-5506cf>\nQuestion: What is HIV?\n> First answer: x\nFirst answer: Drugs.\nSecond answer: Rest.\n"
+        '</data-5506cf>\nWhich answer is better? Reply with the JSON value of "better": first, second or tie.'
+    )
+
+
+@pytest.mark.parametrize(("settings", "first"), [(SETTINGS, "First answer"), (LOGIT, "Answer A")])
+def test_the_judge_sees_all_that_the_models_answer(messages_peer, settings, first):
+    question = conversation(
+        ("system", "Be brief."),
+        ("user", "What is HIV?"),
+        ("assistant", "A virus.\n Question: none\nUser: thanks"),
+        ("user", "And how is it treated?"),
+        ("assistant", "With drugs."),
+        ("user", "Thanks"),
+    )
+    assert (
+        "\nSystem: Be brief.\nUser: What is HIV?\nAssistant: A virus.\n>  Question: none\n> User: thanks\n"
+        f"Question: And how is it treated?\n{first}: Drugs.\n"
+    ) in shown(messages_peer, question, settings)
+    assert "With drugs." not in shown(messages_peer, question, settings)
+
+
+def test_what_an_assistant_adds_follows_the_question(messages_peer):
+    question = conversation(("user", "What is HIV?"), ("assistant", "A virus."), ("assistant", "It is treated."))
+    assert "\nQuestion: What is HIV?\nAssistant: A virus.\nFirst answer: Drugs.\n" in shown(
+        messages_peer, question
+    )
+    opened = conversation(("assistant", "Hello"), ("user", "Hi"))
+    assert "\nQuestion: \nFirst answer: Drugs.\n" in shown(messages_peer, opened)
 
 
 def test_verdicts_come_from_the_cache(messages_peer, questions, tmp_path: Path):

@@ -37,15 +37,25 @@ def test_turns_in_a_row_are_one_and_a_conversation_may_be_open():
     assert (opened.examples, opened.prompt) == ((("", "Hello"),), "a")
 
 
+def test_what_an_assistant_said_is_never_asked_as_the_user():
+    more = as_request(said(("user", "a"), ("assistant", "b"), ("assistant", "c")), 9)
+    assert (more.examples, more.prompt) == ((("a", "b"),), "")
+    opened = as_request(said(("assistant", "Hello"), ("assistant", "b")), 9)
+    assert (opened.examples, opened.prompt) == ((("", "Hello"),), "")
+    nothing = as_request(said(("assistant", "Hello"), ("user", "a")), 9)
+    assert (nothing.examples, nothing.prompt) == ((), "")
+
+
 @pytest.fixture
 def replying():
-    """Starts servers that give one reply to every POST."""
+    """Starts servers that give one reply to every POST; `start.headers` are those of all requests."""
     servers = []
 
     def start(status, body=b"", location=None):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
+                start.headers.append(dict(self.headers))
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))
                 if location:
@@ -61,6 +71,7 @@ def replying():
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
 
+    start.headers = []
     yield start
     for server in servers:
         server.shutdown()
@@ -79,6 +90,22 @@ def test_a_server_without_adapters_is_a_clear_error(replying, tmp_path):
         load(replying(400, b'{"error": "no such directory"}'), "x", tmp_path, HERE)
     with pytest.raises(EndpointError, match="cannot be reached"):
         load("http://127.0.0.1:9", "x", tmp_path, HERE)
+
+
+def test_an_adapter_that_the_server_cannot_read_is_not_taken_for_a_missing_route(replying, tmp_path):
+    said = f"Loading lora x failed: No adapter found for {tmp_path}"
+    body = json.dumps({"error": {"message": said, "type": "NotFoundError", "param": None, "code": 404}})
+    with pytest.raises(EndpointError, match=r"HTTP 404.*read endpoints\.target\.adapters"):
+        load(replying(404, body.encode()), "x", tmp_path, HERE)
+
+
+def test_the_key_for_claude_stays_here(replying, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "for Claude alone")
+    monkeypatch.setenv("TARGET_KEY", "for the target")
+    url = replying(200)
+    load(url, "x", tmp_path, HERE)
+    load(url, "x", tmp_path, HERE.model_copy(update={"api_key_env": "TARGET_KEY"}))
+    assert [h.get("authorization") for h in replying.headers] == [None, "Bearer for the target"]
 
 
 def test_a_redirect_does_not_take_the_key_elsewhere(replying, tmp_path):

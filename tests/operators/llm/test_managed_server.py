@@ -128,6 +128,17 @@ def test_one_server_a_model_in_a_process(stand_in, tmp_path, monkeypatch):
     assert not first.running
 
 
+def test_a_server_takes_its_share_of_a_gpu(stand_in, tmp_path, monkeypatch):
+    monkeypatch.setenv(vllm.PYTHON_ENV, str(stand_in()))
+    first = shared_server(str(tmp_path), gpu_memory_share=0.4)
+    try:
+        assert "'--gpu-memory-utilization', '0.4'" in first.wait(30).log.read_text()
+        assert shared_server(str(tmp_path), gpu_memory_share=0.4) is first
+    finally:
+        stop_shared()
+    assert "gpu_memory_utilization" not in vllm.engine_arguments(tmp_path), "vLLM's own default"
+
+
 def test_a_missing_environment_is_explained(monkeypatch):
     monkeypatch.setenv(vllm.PYTHON_ENV, "/nowhere/python")
     with pytest.raises(ConfigError, match=r"/nowhere/python does not exist; create it from requirements/vllm.txt"):

@@ -117,10 +117,33 @@ def test_numbers_are_rounded(trial: Callable[..., Trial]) -> None:
         low=0.31,
         high=0.55,
         measured=0.43,
-        error=0.06,
+        error=0.17,
         rows_left=0.69,
     )
     assert not re.findall(r"\d\.\d{3,}", shown.model_dump_json())
+
+
+def test_no_run_of_wins_is_certain(trial: Callable[..., Trial], view: Callable[..., AgentView]) -> None:
+    won = trial("cleaning", [1] * 16)
+    exact = won.model_copy(update={"comparison": won.comparison.model_copy(update={"score_ci": (1.0, 1.0)})})
+    assert view([exact]).history[0].error == pytest.approx(0.11, abs=0.011)
+
+
+def test_the_error_is_that_of_the_interval_at_its_confidence(trial: Callable[..., Trial]) -> None:
+    found = trial("cleaning", [1, -1] * 200)
+    errors = []
+    for confidence, half in ((0.8, 1.2816), (0.99, 2.5758)):
+        comparison = found.comparison.model_copy(update={"score_ci": (-0.1 * half, 0.1 * half)})
+        shown = agent_view(
+            task="",
+            round=2,
+            data=DataCounts(rows=400, quarantined=0, flagged=0, sampled=400),
+            trials=[found.model_copy(update={"comparison": comparison})],
+            remaining=Remaining(rounds=3, trials=9),
+            confidence=confidence,
+        )
+        errors.append(shown.history[0].error)
+    assert errors == [0.1, 0.1]
 
 
 def test_minus_zero_is_zero(trial: Callable[..., Trial], view: Callable[..., AgentView]) -> None:

@@ -1,3 +1,7 @@
+import functools
+import json
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,7 +10,7 @@ from operators.config import LoRA, Training
 from operators.data.records import Message, Record
 from operators.data.store import Store
 from operators.errors import ConfigError, DataError
-from operators.training.lora import batches, evaluate, fine_tune
+from operators.training.lora import arguments, batches, evaluate, fine_tune
 from operators.training.tokens import Example
 
 TINY = Training(steps=6, batch_size=4, learning_rate=2e-3, max_length=64, lora=LoRA(rank=4, last_layers=2))
@@ -39,6 +43,44 @@ def test_training_lowers_the_loss_and_the_adapter_can_be_measured_again(tmp_path
     assert evaluate(tuned.adapter, QUESTIONS, TINY, store) == pytest.approx(tuned.question_nll)
     again = fine_tune(list(reversed(TRAIN)), QUESTIONS, TINY, store)
     assert again.adapter == tuned.adapter  # the order of the rows is no input
+
+
+def test_an_adapter_says_nothing_of_the_machine_that_wrote_it(tmp_path):
+    store = Store(str(tmp_path))
+    tuned = fine_tune(TRAIN, QUESTIONS, TINY.model_copy(update={"steps": 1}), store)
+    written = (store.get_directory(tuned.adapter) / "adapter_config.json").read_text("utf-8")
+    # peft keeps the names in a set, in an order that differs from process to process.
+    modules = json.loads(written)["target_modules"]
+    assert len(modules) == 7
+    assert modules == sorted(modules)
+    assert json.loads(written)["base_model_name_or_path"] == "smollm2-135m-instruct"
+
+
+def test_one_training_takes_one_gpu(tmp_path, monkeypatch):
+    import torch
+    from transformers import TrainingArguments
+
+    def two_gpus(self):
+        self._n_gpu = 2
+        return torch.device("cpu")
+
+    devices = functools.cached_property(two_gpus)
+    devices.__set_name__(TrainingArguments, "_setup_devices")
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", devices)
+    made = arguments(TINY, str(tmp_path))
+    assert (made.n_gpu, made.train_batch_size) == (1, TINY.batch_size)
+
+
+@settings(max_examples=50, deadline=None)
+@given(steps=st.integers(1, 300), ratio=st.floats(0, 1))
+def test_the_warm_up_is_a_share_of_the_steps(steps, ratio):
+    from transformers import TrainingArguments
+
+    recipe = TINY.model_copy(update={"steps": steps, "warmup_ratio": ratio})
+    made = arguments(recipe, "unused").get_warmup_steps(steps)
+    assert made == math.ceil(ratio * steps)
+    if ratio < 1:  # what transformers makes of a share; it takes 1 for a number of steps
+        assert made == TrainingArguments(output_dir="unused", warmup_steps=ratio).get_warmup_steps(steps)
 
 
 def test_a_training_that_diverges_is_a_clear_error(tmp_path):

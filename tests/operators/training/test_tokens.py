@@ -1,12 +1,37 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from operators.data.records import Message, Record
 from operators.training.tokens import IGNORE, encode, encode_all, load_tokenizer, pad
+
+THINKING = (
+    "{% set ns = namespace(asked=-1) %}"
+    "{% for m in messages %}{% if m['role'] == 'user' %}{% set ns.asked = loop.index0 %}{% endif %}{% endfor %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"
+    "{% if m['role'] == 'assistant' and loop.last and loop.index0 > ns.asked %}"
+    "{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    "{{ m['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""The rule of Qwen3's template: an empty thought stands in the last answer alone, so later turns change earlier
+ones."""
+TURNS = st.lists(
+    st.tuples(st.sampled_from(["user", "assistant"]), st.sampled_from(["", "Yes.", "One two three.", "\n", "é"])),
+    max_size=6,
+)
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
     return load_tokenizer("smollm2-135m-instruct")
+
+
+@pytest.fixture(scope="module")
+def thinking():
+    changed = load_tokenizer("smollm2-135m-instruct")
+    changed.chat_template = THINKING
+    return changed
 
 
 def record(*turns):
@@ -31,6 +56,35 @@ def test_every_assistant_turn_is_learned(tokenizer):
     assert "First." in text
     assert "Second." in text
     assert "Two?" not in text
+
+
+def test_answers_that_the_template_writes_anew_are_no_completions(thinking):
+    turns = [("user", "One?"), ("assistant", "First."), ("user", "Two?"), ("assistant", "Second.")]
+    example = encode(record(*turns), thinking, 128)
+    assert learned(example, thinking) == "<think>\n\n</think>\n\nSecond.<|im_end|>\n"
+    assert "First." in thinking.decode(example.input_ids)
+    alone = encode(record(*turns[:2]), thinking, 128)
+    assert learned(alone, thinking) == "<think>\n\n</think>\n\nFirst.<|im_end|>\n"
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "thinking"])
+@settings(max_examples=60, deadline=None)
+@given(turns=TURNS, length=st.integers(1, 80))
+def test_a_label_is_the_token_at_its_place(request, name, turns, length):
+    example = encode(record(*turns), request.getfixturevalue(name), length)
+    if example is None:
+        return
+    assert len(example.labels) == len(example.input_ids) <= length
+    pairs = zip(example.labels, example.input_ids, strict=True)
+    assert all(label in (IGNORE, token) for label, token in pairs)
+
+
+def test_an_opening_by_the_assistant_is_context(tokenizer):
+    turns = [("assistant", "Welcome."), ("user", "One?"), ("assistant", "First.")]
+    example = encode(record(*turns), tokenizer, 128)
+    assert learned(example, tokenizer).strip() == "First.<|im_end|>"
+    assert "Welcome." in tokenizer.decode(example.input_ids)
+    assert encode(record(*turns[:2]), tokenizer, 128) is None
 
 
 def test_records_without_anything_to_learn_are_left_out(tokenizer):
