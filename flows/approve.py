@@ -7,6 +7,7 @@ import posixpath
 from prefect import flow, suspend_flow_run
 from prefect.artifacts import create_markdown_artifact
 from prefect.input import RunInput
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.uploads import settle
@@ -14,9 +15,12 @@ from operators.approvals import Approval, approve, reject
 from operators.config import Settings
 from operators.errors import DataError
 from operators.intake.ledger import Ledger, Outcome
+from operators.intake.uploads import Upload
 from operators.publishing import read_bytes
 from operators.report import decision_summary
 from operators.results import SearchResult
+from tasks.deciding import keep_for_decision
+from tasks.durable import in_store
 from tasks.events import APPROVED, send, send_created
 from tasks.progress import say
 from tasks.s3_block import use_s3_block
@@ -69,7 +73,9 @@ def approve_recipe(
         policy: What may be approved without a person.
     """
     use_s3_block()
-    result = SearchResult.model_validate_json(read_bytes(posixpath.join(run, "search.json")))
+    # What a person decides about is what the form showed, however long they take: a suspended run begins anew.
+    found = in_store(keep_for_decision, store)(run, store, str(flow_run.id))
+    result = SearchResult.model_validate_json(read_bytes(posixpath.join(found, "search.json")))
     summary = decision_summary(result)
     create_markdown_artifact(summary, key="approval", description=f"Recipe for {data_set}, found in {run}")
     if policy.allows(result):
@@ -84,7 +90,7 @@ def approve_recipe(
             timeout=round(policy.wait_hours * 3600),
         )
     decide = approve if decision.approve else reject
-    approval = decide(store, data_set, run, by=decision.by or "a person", note=decision.note)
+    approval = decide(store, data_set, found, by=decision.by or "a person", note=decision.note, found_in=run)
     say(f"the recipe for {data_set} is {approval.decision} by {approval.by}")
     release(approval, store, policy.quarantine or posixpath.join(store, "quarantined"))
     return approval
@@ -93,27 +99,34 @@ def approve_recipe(
 def release(approval: Approval, store: str, set_aside: str) -> int:
     """Lets the uploads go on that waited for a decision about their data set; how many."""
     ledger = Ledger(store)
-    count = 0
-    for waiting in ledger.waiting():
-        if waiting.data_set != approval.data_set:
-            continue
-        upload, count = waiting.upload, count + 1
-        if approval.decision == "rejected":
-            reason = f"{upload.uri}: {approval.by} rejected the recipe found for data set {approval.data_set}"
-            failed = Outcome(status="failed", upload=upload, reason=reason)
-            settle(failed, ledger.copy_of(upload), store=store, set_aside=set_aside)
-            continue
-        ledger.stop_waiting(upload)
-        entry = ledger.entries()[str(upload.id)]
-        attempt = max(entry.asked, entry.claims) + 1  # an event whose id was seen lately would be dropped
-        if ledger.mark_asked(upload, attempt):
-            send_created(upload, attempt)
+    waiting = [w for w in ledger.waiting() if w.data_set == approval.data_set]
+    for one in waiting:
+        let_go(one.upload, approval, ledger, store, set_aside)
     send(
         APPROVED,
         {"prefect.resource.id": f"autodp.data-set.{approval.data_set}"},
         approval.model_dump(mode="json", include={"data_set", "decision", "recipe", "found_in", "by"}),
     )
-    return count
+    return len(waiting)
+
+
+def let_go(upload: Upload, approval: Approval, ledger: Ledger, store: str, set_aside: str) -> None:
+    """Ends an upload's waiting: it is asked for again, or set aside where the recipe was rejected."""
+    if approval.decision == "rejected":
+        reason = f"{upload.uri}: {approval.by} rejected the recipe found for data set {approval.data_set}"
+        failed = Outcome(status="failed", upload=upload, reason=reason)
+        settle(failed, ledger.copy_of(upload), store=store, set_aside=set_aside)
+    else:
+        ask_again(upload, ledger)
+
+
+def ask_again(upload: Upload, ledger: Ledger) -> None:
+    """Sends the event of an upload that waits no more."""
+    ledger.stop_waiting(upload)
+    entry = ledger.entries()[str(upload.id)]
+    attempt = max(entry.asked, entry.claims) + 1  # an event whose id was seen lately would be dropped
+    if ledger.mark_asked(upload, attempt):
+        send_created(upload, attempt)
 
 
 def approve_found(run: str, data_set: str | None, store: str, by: str, note: str) -> Approval:

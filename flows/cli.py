@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from operators.config import load_config
 from operators.errors import AutoDPError, ConfigError
@@ -40,15 +41,15 @@ def search(
     out = _out()
     out.print(console_leaderboard(result.trials, result.verdict.strategy))
     work = result.work
-    out.print(
+    _tell(
+        out,
         f"team runs {work.team_runs_executed} of {work.team_runs_requested} requested, "
         f"fine-tunes {work.fine_tunes_executed} of {work.fine_tunes_requested}, "
         f"LLM requests {work.llm_requests} (+{work.llm_cache_hits} cached), "
         f"{result.seconds['total']:.0f} s",
-        highlight=False,
     )
-    out.print(f"[bold]{result.verdict.reason}[/bold]", highlight=False)
-    out.print(f"Report, recipe and processed set: {Path(settings.output) / settings.name}", highlight=False)
+    _tell(out, result.verdict.reason, style="bold")
+    _tell(out, f"Report, recipe and processed set: {Path(settings.output) / settings.name}")
 
 
 @app.command()
@@ -68,9 +69,9 @@ def process(
         from flows.process import ProcessConfig, process_dataset
 
         result = process_dataset(parse(ProcessConfig, values, "autodp process"))
-    Console().print(
+    _tell(
+        Console(),
         f"{result.rows_in} records in, {result.rows_out} out, {result.quarantined} quarantined: {result.output}",
-        highlight=False,
     )
 
 
@@ -89,7 +90,20 @@ def approve(
         from flows.approve import approve_found
 
         approval = approve_found(run, data_set, store, by or getpass.getuser(), note)
-    Console().print(f"{approval.data_set} is processed with {approval.recipe}", highlight=False, soft_wrap=True)
+    _tell(Console(), f"{approval.data_set} is processed with {approval.recipe}", soft_wrap=True)
+
+
+@app.command()
+def retry(
+    uri: Annotated[str, typer.Argument(help="Object whose upload failed; path or s3:// URL")],
+    store: Annotated[str, typer.Option(help="Content store with the ledger of uploads")] = ".autodp/store",
+) -> None:
+    """Process an upload again that failed, once what was wrong is mended (a recipe, a setting, a key)."""
+    with _running():
+        from flows.retrying import retry_upload
+
+        retry_upload(uri, store)
+    _tell(Console(), f"{uri} is asked for again", soft_wrap=True)
 
 
 @app.command()
@@ -135,7 +149,7 @@ def example(
     from operators.example import build_example
 
     build_example(directory, rows, seed, corrupted)
-    Console().print(f"wrote the example set to {directory}", highlight=False)
+    _tell(Console(), f"wrote the example set to {directory}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -144,16 +158,30 @@ def bench(
     name: Annotated[str | None, typer.Argument(help="Which one; without it, a list")] = None,
 ) -> None:
     """Run a benchmark; what follows its name is passed on (`autodp bench strategists --help`)."""
+    import ast
     import runpy
     from importlib.util import find_spec
 
     package = find_spec("benchmarks")
     folders = [Path(place) for place in (package and package.submodule_search_locations) or ()]
-    known = sorted(p.stem for folder in folders for p in folder.glob("*.py") if "__main__" in p.read_text("utf-8"))
+    sources = {p.stem: p.read_text("utf-8") for folder in folders for p in folder.glob("*.py")}
+    known = sorted(stem for stem, source in sources.items() if "__main__" in source)
+    if not known:
+        raise ConfigError("no benchmarks are installed; run this in a checkout of the repository")
+    if name in (None, "--help"):
+        for stem in known:
+            about = (ast.get_docstring(ast.parse(sources[stem])) or "").partition("\n")[0]
+            _tell(Console(), f"{stem:<22} {about}", soft_wrap=True)
+        return
     if name not in known:
-        raise ConfigError(f"no benchmark is named {name}; there are {', '.join(known) or 'none installed'}")
+        raise ConfigError(f"no benchmark is named {name}; there are {', '.join(known)}")
     sys.argv = [f"autodp bench {name}", *context.args]
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+
+
+def _tell(console: Console, text: str, *, style: str = "", soft_wrap: bool = False) -> None:
+    """Prints the text as it is: rich reads the square brackets and colons of a path in a str as markup."""
+    console.print(Text(text, style), soft_wrap=soft_wrap)
 
 
 def _out() -> Console:
@@ -184,7 +212,7 @@ def main() -> None:
     try:
         app()
     except AutoDPError as e:
-        err.print(f"[red]error:[/red] {e}", highlight=False, soft_wrap=True)
+        err.print(Text.assemble(("error:", "red"), f" {e}"), soft_wrap=True)
         sys.exit(1)
 
 

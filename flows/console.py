@@ -17,6 +17,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from tasks.progress import listening
 
@@ -32,7 +33,7 @@ class ConsoleListener:
         self.started = time.monotonic()
         self.bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -45,7 +46,8 @@ class ConsoleListener:
 
     def say(self, text: str) -> None:
         """Prints a line with the seconds since the start."""
-        self.console.print(f"[dim]{time.monotonic() - self.started:6.1f} s[/dim]  {text}", highlight=False)
+        # Text, not str: rich reads the square brackets of a path as markup.
+        self.console.print(Text.assemble((f"{time.monotonic() - self.started:6.1f} s", "dim"), f"  {text}"))
 
     def update(self, label: str, done: int, total: int) -> None:
         """Moves the bar of `label`, or mentions it now and then where there is no terminal."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from flows.plan import Plan
 from flows.training import Trainings, train
 from operators.data.store import DatasetRef
+from operators.errors import EndpointError
 from operators.judging.statistics import noise_floor
 from operators.results import Comparison, LLMUsage, TeamRun, Trial, Work
 from operators.strategist.base import Proposal
@@ -22,7 +23,7 @@ from tasks.durable import in_store, raise_failure, was_executed
 from tasks.judging import EarlyStop, judge
 from tasks.processing import apply_team
 from tasks.progress import say
-from tasks.proposing import propose
+from tasks.proposing import explore, propose
 from tasks.story import tell_trials
 
 
@@ -48,10 +49,7 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
     The baseline is trained beside the first round's strategies, and once more with another seed, to see what is
     noise (A/A); later rounds find both in the store.
     """
-    asked = in_store(propose, plan.runtime.store, f"round {number} - propose").submit(view, k, plan.config)
-    proposed = asked.result()
-    proposal = proposed.proposal
-    usage = proposed.usage if was_executed(asked) else LLMUsage()
+    proposal, usage = _propose(number, view, k, plan)
     plan.runtime.count(usage)
     if proposal.decision != "continue":
         return Round(proposal=proposal, work=llm_work(usage))
@@ -87,6 +85,19 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
             usage,
         ),
     )
+
+
+def _propose(number: int, view: AgentView, k: int, plan: Plan) -> tuple[Proposal, LLMUsage]:
+    """The strategist's proposal, and what it cost now. Where its model does not answer the round explores."""
+    store = plan.runtime.store
+    asked = in_store(propose, store, f"round {number} - propose").submit(view, k, plan.config)
+    try:
+        proposed = asked.result()
+    except EndpointError as e:
+        say(f"round {number}: {e}; exploring without it")
+        asked = in_store(explore, store, f"round {number} - explore").submit(view, k, plan.config)
+        proposed = asked.result()
+    return proposed.proposal, proposed.usage if was_executed(asked) else LLMUsage()
 
 
 def process(strategies: Sequence[Strategy], plan: Plan, when: str) -> dict[Strategy, PrefectFuture[TeamRun]]:

@@ -12,7 +12,8 @@ from flows.applying import read_as
 from flows.prepare import load_input
 from flows.process import ProcessConfig, process_dataset
 from flows.uploads import UploadConfig, settle
-from operators.approvals import approved
+from operators.approvals import approved, history
+from operators.config import RowFormat
 from operators.data.lease import Lease
 from operators.errors import AutoDPError, ConfigError, DataError, Unreachable, without_text
 from operators.intake.ledger import Ledger, Outcome, Waiting
@@ -79,7 +80,10 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
     data_set = config.data_set_of(upload)
     approval = approved(config.store, data_set)
     recipe = read_recipe(approval.recipe) if approval else None
-    data = read_as(copy, config.data_format, recipe)
+    told = config.data_format
+    if recipe is None and config.search is not None and told == RowFormat():
+        told = RowFormat(format=config.search.data.format, columns=config.search.data.columns)
+    data = read_as(copy, told, recipe)
     loaded = load_input(copy, data, config.store)
     say(f"data set {data_set}: {loaded.dataset.rows} records, {loaded.quarantined} bad rows")
     if approval is None or recipe is None:
@@ -88,8 +92,9 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
         why = _drifted(recipe, posixpath.dirname(approval.recipe), loaded, config)
     if approval is None or why:
         say(f"{upload.uri}: {why}: searching")
-        run = start_search(upload, copy, data_set, config.search, config.search_deployment, config.store, why)
-        ledger.wait(Waiting(upload=upload, data_set=data_set, search_run=run))
+        decisions = len(history(config.store, data_set))
+        run = start_search(upload, data, data_set, config.search, config.search_deployment, config.store, why)
+        ledger.wait(Waiting(upload=upload, data_set=data_set, search_run=run, decisions=decisions))
         return None
     made = posixpath.join(posixpath.dirname(copy), f"result.{posixpath.basename(copy).partition('.')[2]}")
     result = process_dataset(
@@ -100,6 +105,8 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
             store=config.store,
             data_format=config.data_format,
             rewriter=config.rewriter,
+            num_cpus=config.num_cpus,
+            num_gpus=config.num_gpus,
             i_allow_records_to_leave=config.i_allow_records_to_leave,
             cluster=config.cluster,
         )

@@ -13,6 +13,7 @@ from flows.prepare import load_input
 from flows.scale_out import process_in_files
 from operators.config import FLAGS_VERSION, Cluster, Endpoint, Endpoints, RowFormat, ScaleOut, Settings
 from operators.data.store import DatasetRef
+from operators.data.writers import refuse_other_kind, refuse_overwriting
 from operators.errors import ConfigError
 from operators.models import model_digest
 from operators.processing import TeamContext
@@ -59,8 +60,14 @@ class ProcessResult(BaseModel):
 
 @flow(name="process-dataset", flow_run_name="process {config.input}")
 def process_dataset(config: ProcessConfig) -> ProcessResult:
-    """Applies a recipe's teams in order; the same recipe and input give the same bytes."""
+    """Applies a recipe's teams in order; the same recipe and input give the same bytes.
+
+    Raises ConfigError, before anything is read, where the output's name does not suit the input.
+    """
     use_s3_block()
+    refuse_overwriting(config.output, config.input)
+    if config.scale_out is None:
+        refuse_other_kind(config.output, config.input)
     recipe = read_recipe(config.recipe)
     endpoints = _endpoints(recipe, config)
     runtime = Runtime(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 
@@ -21,10 +21,11 @@ from operators.errors import BudgetExceeded
 from operators.jobs import spent
 from operators.judging.exam import require
 from operators.report import exam_table
-from operators.results import Exam, LLMUsage, SearchResult, TeamRun, Verdict, Work
+from operators.results import Exam, LLMUsage, SearchResult, TeamRun, Trial, Verdict, Work
 from operators.strategist.explain import what_matters
+from operators.strategist.factory import recommended
 from operators.strategist.space import NO_PROCESSING, Strategy
-from operators.strategist.view import Remaining, agent_view
+from operators.strategist.view import AgentView, Remaining, agent_view
 from tasks.durable import in_store, was_executed
 from tasks.judging import examine_judge
 from tasks.processing import apply_team
@@ -64,14 +65,15 @@ def search(config: SearchConfig) -> SearchResult:
     plan = ready.plan
     exam, examined = _examine(plan, clock)
     rounds, stopped = _rounds(ready, clock)
-    trials = [t for r in rounds for t in r.trials]
+    trials = _trials(rounds)
     if not trials:
         raise BudgetExceeded(f"the budget ({stopped}) ended before a first trial: raise budget.{stopped}")
     work = reduce(_add, (r.work for r in rounds), _add(llm_work(ready.usage), examined))
     say(f"the search ends after {len(rounds)} rounds and {len(trials)} trials ({stopped})")
 
     with clock.stage("verdict"):
-        end = deliver_verdict(plan, rounds)
+        view = _view(ready, rounds, _remaining(ready, rounds, clock))
+        end = deliver_verdict(plan, rounds, recommended(config, view))
         work = _add(work, end.work)
     with clock.stage("process the whole set"):
         runs = process_whole(plan, end.verdict)
@@ -147,26 +149,13 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
     budget = config.budget
     rounds: list[Round] = []
     while True:
-        trials = [t for r in rounds for t in r.trials]
-        tokens = spent(plan.runtime.ledger) if plan.runtime.ledger else 0
-        remaining = Remaining(
-            rounds=budget.rounds - len(rounds),
-            trials=max(budget.trials - len(trials), 0),
-            minutes=None if budget.minutes is None else round(budget.minutes - clock.minutes, 1),
-            tokens=None if budget.tokens is None else budget.tokens - tokens,
-        )
+        trials = _trials(rounds)
+        remaining = _remaining(ready, rounds, clock)
         for what, left in remaining.model_dump().items():
             if left is not None and left <= 0:
                 return rounds, what
         number = len(rounds) + 1
-        view = agent_view(
-            task=config.data.task,
-            round=number,
-            data=ready.counts,
-            trials=trials,
-            remaining=remaining,
-            teams=list(plan.chains),
-        )
+        view = _view(ready, rounds, remaining)
         k = min(budget.trials_per_round, remaining.trials)
         try:
             with clock.stage(f"round {number}"):
@@ -182,6 +171,36 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
             return rounds, proposal.decision
         if not rounds[-1].trials:
             return rounds, "exhausted"
+
+
+def _trials(rounds: Sequence[Round]) -> list[Trial]:
+    return [t for r in rounds for t in r.trials]
+
+
+def _remaining(ready: Prepared, rounds: Sequence[Round], clock: Clock) -> Remaining:
+    """What is left of the budget."""
+    budget, ledger = ready.plan.config.budget, ready.plan.runtime.ledger
+    tokens = spent(ledger) if ledger else 0
+    return Remaining(
+        rounds=budget.rounds - len(rounds),
+        trials=max(budget.trials - len(_trials(rounds)), 0),
+        minutes=None if budget.minutes is None else round(budget.minutes - clock.minutes, 1),
+        tokens=None if budget.tokens is None else budget.tokens - tokens,
+    )
+
+
+def _view(ready: Prepared, rounds: Sequence[Round], remaining: Remaining) -> AgentView:
+    """What the strategist may see after these rounds."""
+    config = ready.plan.config
+    return agent_view(
+        task=config.data.task,
+        round=len(rounds) + 1,
+        data=ready.counts,
+        trials=_trials(rounds),
+        remaining=remaining,
+        teams=list(ready.plan.chains),
+        confidence=config.judging.confidence,
+    )
 
 
 def process_whole(plan: Plan, verdict: Verdict) -> list[PrefectFuture[TeamRun]]:

@@ -44,13 +44,18 @@ class UploadConfig(Settings):
     search_deployment: str = Field(
         "search/search", pattern=r"^[^/]+/[^/]+$", description="Deployment that searches: flow/deployment"
     )
-    data_format: RowFormat = Field(RowFormat(), description="Of the input, where it is not the recipe's set's")
+    data_format: RowFormat = Field(
+        RowFormat(),
+        description="Of the input, where it is not the recipe's set's or, without one, that of `search`",
+    )
     rewriter: Endpoint | None = Field(None, description="Instead of the recipes' rewriter endpoint")
     i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter outside this network")
     attempts: int = ATTEMPTS
     claim_seconds: float = Field(
         CLAIM_SECONDS, ge=3, le=3600, description="How long after a run's last sign of life another takes over"
     )
+    num_cpus: float = Field(1, ge=0, description="CPUs of an operator that loads the target model")
+    num_gpus: float = Field(0, ge=0, description="GPUs of an operator that loads the target model")
     cluster: Cluster = Cluster()
 
     @property

@@ -15,7 +15,7 @@ from operators.data.store import BlobRef, DatasetRef
 from operators.judging.pairwise import pooled
 from operators.judging.statistics import compare_seeds, noise_floor
 from operators.results import Comparison, Lead, Verdict, Work
-from operators.strategist.space import label
+from operators.strategist.space import Strategy, label
 from operators.training.lora import FineTune
 from operators.verdict import best_trial, decide, lead
 from tasks.durable import in_store, raise_failure, was_executed
@@ -37,8 +37,9 @@ class End(BaseModel):
     work: Work
 
 
-def deliver_verdict(plan: Plan, rounds: Sequence[Round]) -> End:
-    """Compares the best strategy with the baseline on the sealed questions, over several training seeds.
+def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy | None = None) -> End:
+    """Compares the best strategy with the baseline on the sealed questions, over several training seeds. The best
+    is the one that the strategist named when it ended the search, else the `recommended` one.
 
     The seeds are new ones: the model that won the search won by the luck of its seed as well. Both sides of a seed
     see shared records in the same order, so they are compared in pairs. The baselines among themselves (A/A) show
@@ -47,7 +48,7 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round]) -> End:
     plan = plan.model_copy(update={"runtime": plan.runtime.without_limit()})  # a verdict is not left half-judged
     settings, sealed = plan.config.judging, plan.splits.sealed
     trials = [t for r in rounds for t in r.trials]
-    named = rounds[-1].proposal.best if rounds[-1].proposal.decision == "best" else None
+    named = rounds[-1].proposal.best if rounds[-1].proposal.decision == "best" else recommended
     best = best_trial(trials, named)
     data = [d for r in rounds for d in r.data][trials.index(best)]
     baselines = next(r.baselines for r in rounds if r.baselines)

@@ -10,14 +10,29 @@ from prefect import flow
 from prefect.client.schemas.objects import FlowRun
 from pydantic import Field
 
+from flows.approve import ask_again, let_go
 from flows.uploads import ATTEMPTS, settle
-from operators.config import Settings
+from operators.approvals import history
+from operators.config import SearchConfig, Settings
 from operators.intake.ledger import Entry, Ledger, Outcome
 from operators.intake.uploads import Upload, list_uploads
-from tasks.events import send_created
+from operators.publishing import read_bytes
+from operators.results import SearchResult
+from tasks.events import send_created, send_search_finished
 from tasks.progress import say
-from tasks.runs import ended_badly, is_queued, mark_crashed, seconds_in_state, unfinished_runs
+from tasks.runs import (
+    asked_about,
+    find_run,
+    is_queued,
+    is_starting,
+    mark_crashed,
+    seconds_in_state,
+    unfinished_runs,
+)
 from tasks.s3_block import use_s3_block
+
+UNHEARD = 4
+"""Times `attempts`: events after which an upload is given up though no run of it ever began."""
 
 
 class WatchConfig(Settings):
@@ -38,7 +53,19 @@ class WatchConfig(Settings):
         le=86400,
         description="Seconds without a sign of life after which an upload is asked for again",
     )
+    start_within: float = Field(
+        900.0,
+        ge=1,
+        le=86400,
+        description="Seconds a run may wait for a place in the cluster before it counts as dead",
+    )
+    approve_deployment: str = Field("approve", description="Name of the deployment that asks about found recipes")
     attempts: int = ATTEMPTS
+
+    @property
+    def set_aside(self) -> str:
+        """Where uploads that are given up go."""
+        return self.quarantine or posixpath.join(self.store, "quarantined")
 
 
 @flow(name="watch-bucket", flow_run_name="watch {config.prefix}")
@@ -50,7 +77,7 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
     """
     use_s3_block()
     ledger = Ledger(config.store)
-    _fail_hopeless(ledger, config)
+    _tend_waiting(ledger, config)
     entries = ledger.entries()
     runs = unfinished_runs(config.deployment)
     done: Counter[str] = Counter(new=0, repaired=0, given_up=0)
@@ -63,8 +90,11 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
             continue
         if time.time() - entry.asked_at < config.repair_after or _alive(ledger, upload, runs, config):
             continue
-        if max(entry.claims, entry.asked) >= config.attempts:
+        if entry.claims >= config.attempts:
             reason = f"given up after {config.attempts} runs that died: see their logs for what ends them"
+            done["given_up"] += _give_up(upload, reason, config)
+        elif entry.asked >= UNHEARD * config.attempts:
+            reason = f"given up: no run began after {entry.asked} events; see to the deployment and its workers"
             done["given_up"] += _give_up(upload, reason, config)
         else:
             done["repaired"] += _ask(ledger, upload, max(entry.claims, entry.asked) + 1)
@@ -93,7 +123,8 @@ def _alive(ledger: Ledger, upload: Upload, runs: dict[str, list[FlowRun]], confi
     alive = False
     for run in runs.get(str(upload.id), []):
         # A run that is starting has not claimed yet.
-        if is_queued(run) or seconds_in_state(run) < config.repair_after:
+        grace = config.start_within if is_starting(run) else config.repair_after
+        if is_queued(run) or seconds_in_state(run) < grace:
             alive = True
         else:
             mark_crashed(run, "its process is gone: its claim on the upload has expired")
@@ -101,15 +132,44 @@ def _alive(ledger: Ledger, upload: Upload, runs: dict[str, list[FlowRun]], confi
     return alive
 
 
-def _fail_hopeless(ledger: Ledger, config: WatchConfig) -> None:
-    """Ends uploads that wait for a search that failed."""
+def _tend_waiting(ledger: Ledger, config: WatchConfig) -> None:
+    """Sees to it that no upload waits for a search in vain.
+
+    One whose search failed is set aside. One goes on whose recipe was decided about while its wait was being
+    noted, or whose search this Prefect server does not know: a lost database must cost no upload. Where a search
+    has ended and nobody is asked about its recipe (the run that asked has expired, or died), a person is asked
+    again.
+    """
+    asked: set[str] | None = None
     for waiting in ledger.waiting():
-        if ended_badly(waiting.search_run):
-            reason = f"the search for a recipe for data set {waiting.data_set} failed: see its run"
-            _give_up(waiting.upload, reason, config)
+        upload, data_set = waiting.upload, waiting.data_set
+        decided = history(config.store, data_set)[waiting.decisions :]
+        search = find_run(waiting.search_run)
+        if decided:
+            let_go(upload, decided[-1], ledger, config.store, config.set_aside)
+        elif search is None:
+            say(f"{upload.uri}: its search is not known here any more: asked for again")
+            ask_again(upload, ledger)
+        elif search.state is None or not search.state.is_final():
+            continue
+        elif not search.state.is_completed():
+            _give_up(upload, f"the search for a recipe for data set {data_set} failed: see its run", config)
+        elif seconds_in_state(search) > config.repair_after:
+            asked = asked_about(config.approve_deployment) if asked is None else asked
+            if asked is not None and data_set not in asked:
+                _ask_person(search, data_set, config)
+                asked.add(data_set)
+
+
+def _ask_person(search: FlowRun, data_set: str, config: WatchConfig) -> None:
+    """Tells of a finished search once more: the event that asks for a decision."""
+    found = SearchConfig.model_validate(search.parameters["config"])
+    folder = posixpath.join(found.output, found.name)
+    result = SearchResult.model_validate_json(read_bytes(posixpath.join(folder, "search.json")))
+    say(f"nobody is asked about the recipe in {folder}: asking again")
+    send_search_finished(found.name, folder, data_set, config.store, result.verdict.decision)
 
 
 def _give_up(upload: Upload, reason: str, config: WatchConfig) -> bool:
     outcome = Outcome(status="failed", upload=upload, reason=f"{upload.uri}: {reason}")
-    set_aside = config.quarantine or posixpath.join(config.store, "quarantined")
-    return settle(outcome, Ledger(config.store).copy_of(upload), store=config.store, set_aside=set_aside)
+    return settle(outcome, Ledger(config.store).copy_of(upload), store=config.store, set_aside=config.set_aside)

@@ -22,12 +22,18 @@ def target_url(runtime: Runtime) -> str:
         from operators.llm.vllm import Adapters, shared_server
 
         adapters = Adapters(rank=runtime.lora_rank, at_once=endpoint.max_loras)
-        return shared_server(endpoint.model, adapters=adapters).start().wait().base_url
+        return (
+            shared_server(endpoint.model, adapters=adapters, gpu_memory_share=endpoint.gpu_memory_share)
+            .start()
+            .wait()
+            .base_url
+        )
     return str(endpoint.base_url)
 
 
 @durable(
     "answer",
+    version="2",
     # The adapter's weights tell its model as well: they were trained on it.
     content=lambda tuned, questions, max_tokens, runtime: [  # noqa: ARG005
         tuned.adapter.sha256,

@@ -50,14 +50,23 @@ def send(event: str, resource: dict[str, str], payload: dict[str, Any], event_id
         ).raise_for_status()
 
 
-def send_created(upload: Upload, attempt: int = 1) -> None:
+def send_search_finished(name: str, run: str, data_set: str, store: str, decision: str) -> None:
+    """Tells that a search has found a recipe, which waits in the directory `run` for a decision."""
+    send(
+        SEARCH_FINISHED,
+        {"prefect.resource.id": f"autodp.search.{name}", "prefect.resource.name": name},
+        {"run": run, "data_set": data_set, "store": store, "decision": decision},
+    )
+
+
+def send_created(upload: Upload, attempt: int = 1, *, anew: bool = False) -> None:
     """Tells of a new object. Every sender gives this upload's n-th event the same id, and the server drops an id
-    that it has seen in the last minutes."""
+    that it has seen in the last minutes; `anew` gives it another one."""
     send(
         CREATED,
         upload_resource(upload),
         {"upload": upload.model_dump(mode="json"), "attempt": attempt},
-        upload.event_id(attempt),
+        None if anew else upload.event_id(attempt),
     )
 
 

@@ -42,7 +42,7 @@ def _judged_by(settings: Judging, runtime: Runtime, stop: EarlyStop | None) -> l
 
 @durable(
     "judge",
-    version="2",
+    version="3",
     content=lambda trial, baseline, questions, settings, task, seed, runtime, stop=None: [
         trial.question_nll,
         baseline.question_nll,
@@ -78,6 +78,7 @@ def judge(
 
 @durable(
     "examine-judge",
+    version="2",
     content=lambda questions, settings, task, seed, runtime: [
         questions.sha256,
         settings.exam,
@@ -105,6 +106,7 @@ def examine_judge(questions: DatasetRef, settings: Judging, task: str, seed: int
 
 @durable(
     "evaluate-sealed",
+    version="2",
     content=lambda tuned, questions, recipe, model_sha256, answer_tokens, runtime: [  # noqa: ARG005
         tuned.adapter.sha256,
         questions.sha256,

@@ -9,10 +9,10 @@ from prefect import task
 from pydantic import BaseModel, ConfigDict
 
 from operators.config import Data
+from operators.data.containers import failures_named, filesystem
 from operators.data.loading import load, quarantine_lines
 from operators.data.schemas import SourceSchema
 from operators.data.store import BlobRef, DatasetRef, Store
-from operators.errors import DataError
 from tasks.durable import durable, silenced
 
 
@@ -31,18 +31,15 @@ class Loaded(BaseModel):
 @silenced
 def fingerprint_input(uri: str) -> str:
     """SHA-256 of an input's bytes: what decides whether it was loaded before."""
-    import fsspec
-
-    fs, path = fsspec.core.url_to_fs(uri)
-    if not fs.exists(path):
-        raise DataError(f"{uri}: no such file or directory")
-    files = sorted(fs.find(path)) if fs.isdir(path) else [path]
     h = hashlib.sha256()
-    for name in files:
-        h.update(Path(name).name.encode())
-        with fs.open(name, "rb") as f:
-            while chunk := f.read(1 << 20):
-                h.update(chunk)
+    with failures_named(uri, "read"):
+        fs, path = filesystem(uri)
+        files = sorted(fs.find(path)) if fs.isdir(path) else [path]
+        for name in files:
+            h.update(Path(name).name.encode())
+            with fs.open(name, "rb") as f:
+                while chunk := f.read(1 << 20):
+                    h.update(chunk)
     return h.hexdigest()
 
 

@@ -9,7 +9,7 @@ from operators.config import Endpoint, Endpoints, Step
 from operators.data.store import DatasetRef
 from operators.errors import ConfigError
 from operators.llm.connection import Connection
-from operators.models import model_digest
+from operators.llm.identity import identity
 from operators.processing import TeamContext
 from operators.results import TeamRun
 from operators.strategist.space import Team
@@ -87,7 +87,7 @@ def base_url(endpoint: Endpoint) -> str:
     if endpoint.managed:
         from operators.llm.vllm import shared_server
 
-        return shared_server(endpoint.model).start().wait().base_url
+        return shared_server(endpoint.model, gpu_memory_share=endpoint.gpu_memory_share).start().wait().base_url
     return endpoint.base_url or "https://api.anthropic.com"
 
 
@@ -96,6 +96,7 @@ def connection(endpoint: Endpoint, runtime: Runtime) -> Connection:
     return Connection(
         endpoint=endpoint,
         base_url=base_url(endpoint),
+        identity=model_identity(endpoint),
         cache=request_cache(),
         token_limit=runtime.token_limit,
         ledger=runtime.ledger,
@@ -103,10 +104,8 @@ def connection(endpoint: Endpoint, runtime: Runtime) -> Connection:
 
 
 def model_identity(endpoint: Endpoint | None) -> str | None:
-    """What names an endpoint's model in cache keys: the weights where they are here, else the model's name."""
-    if endpoint is None:
-        return None
-    return model_digest(endpoint.model) if endpoint.managed else endpoint.model
+    """What names an endpoint's model in cache keys."""
+    return None if endpoint is None else identity(endpoint)
 
 
 def request_cache() -> str:
@@ -132,4 +131,4 @@ def warm_up(endpoints: Endpoints) -> None:
 
     for endpoint in (endpoints.rewriter, endpoints.judge, endpoints.strategist):
         if endpoint is not None and endpoint.managed:
-            shared_server(endpoint.model).start()
+            shared_server(endpoint.model, gpu_memory_share=endpoint.gpu_memory_share).start()

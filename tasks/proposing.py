@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from operators.config import SearchConfig
+from operators.errors import EndpointError
 from operators.results import LLMUsage
 from operators.strategist.base import Proposal, refuse_repeats
-from operators.strategist.factory import build_strategist
+from operators.strategist.factory import build_explorer, build_strategist
 from operators.strategist.view import AgentView
 from tasks.durable import durable
 from tasks.processing import base_url, model_identity, request_cache
@@ -35,9 +36,13 @@ def _content(view: AgentView, k: int, config: SearchConfig) -> list[object]:
     ]
 
 
-@durable("propose", version="2", content=_content)
+@durable("propose", version="3", content=_content)
 def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
-    """Up to k strategies not tried yet, or the decision to stop."""
+    """Up to k strategies not tried yet, or the decision to stop.
+
+    Raises EndpointError where the strategist's model does not answer: what is done then is no result of this task,
+    or every later run would find it here instead of asking.
+    """
     endpoint = config.endpoints.strategist
     client = None
     if config.strategist_kind in ("claude", "hybrid") and endpoint is not None:
@@ -52,4 +57,13 @@ def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
             role="strategist",
         )
     proposal = build_strategist(config, client).propose(view, k)
+    if "endpoint_error" in proposal.fallbacks and not any(e.answer for e in proposal.transcript):
+        raise EndpointError("the strategist's model did not answer: see to endpoints.strategist and its key")
     return Proposed(proposal=refuse_repeats(proposal, view, k), usage=client.usage if client else LLMUsage())
+
+
+@durable("explore", content=_content)
+def explore(view: AgentView, k: int, config: SearchConfig) -> Proposed:
+    """Up to k strategies not tried yet, without the LLM strategist, which did not answer."""
+    proposal = refuse_repeats(build_explorer(config).propose(view, k), view, k)
+    return Proposed(proposal=proposal.model_copy(update={"fallbacks": ("endpoint_error", *proposal.fallbacks)}))

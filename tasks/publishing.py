@@ -21,7 +21,7 @@ from operators.strategist.base import Proposal
 from operators.strategist.space import NO_PROCESSING, Team
 from operators.teams.base import OperatorSpec
 from tasks.durable import silenced
-from tasks.events import SEARCH_FINISHED, send
+from tasks.events import send_search_finished
 from tasks.loading import Loaded
 from tasks.processing import needs_llm
 from tasks.sampling import SplitRefs
@@ -42,10 +42,12 @@ def publish(
     proposals: list[Proposal],
     reference: BlobRef,
 ) -> str:
-    """Writes everything to `<output>/<name>/` and returns that place. search.json is written last: where it
-    is, all the rest is complete."""
+    """Writes everything to `<output>/<name>/` and returns that place. search.json is written last, and an earlier
+    search's is removed first: where it is, all the rest is complete."""
     store = Store(config.store)
     output = Output(posixpath.join(config.output, config.name))
+    output.remove("search.json")
+    output.remove("quarantine.jsonl")
     write(store.get_records(processed), output.uri(output_name(loaded.source.container)), loaded.source)
     if loaded.quarantine:
         output.write("quarantine.jsonl", store.get_bytes(loaded.quarantine.sha256))
@@ -73,16 +75,7 @@ def publish(
         key=artifact_key(config.name, "report"),
         description=f"Report of {config.name}",
     )
-    send(
-        SEARCH_FINISHED,
-        {"prefect.resource.id": f"autodp.search.{config.name}", "prefect.resource.name": config.name},
-        {
-            "run": output.root,
-            "data_set": config.approved_as,
-            "store": store.root,
-            "decision": result.verdict.decision,
-        },
-    )
+    send_search_finished(config.name, output.root, config.approved_as, store.root, result.verdict.decision)
     return output.root
 
 

@@ -53,6 +53,11 @@ def is_queued(run: FlowRun) -> bool:
     return run.state_type == StateType.SCHEDULED
 
 
+def is_starting(run: FlowRun) -> bool:
+    """Whether a worker has the run and its process has not begun: it may wait for a place in the cluster."""
+    return run.state_type == StateType.PENDING
+
+
 def seconds_in_state(run: FlowRun) -> float:
     """How long the run has been in its present state."""
     if run.state is None:
@@ -66,10 +71,22 @@ def mark_crashed(run: FlowRun, why: str) -> None:
         client.set_flow_run_state(run.id, Crashed(message=why), force=True)
 
 
-def ended_badly(run_id: str) -> bool:
-    """Whether a run ended otherwise than well, or is not known any more."""
+def find_run(run_id: str) -> FlowRun | None:
+    """The run, or None where this server does not know it: it may have lost its database since."""
     with get_client(sync_client=True) as client:
         by_id = FlowRunFilter.model_validate({"id": {"any_": [UUID(run_id)]}})
-        runs = client.read_flow_runs(flow_run_filter=by_id)
-    state = runs[0].state if runs else None
-    return not runs or (state is not None and state.is_final() and not state.is_completed())
+        return next(iter(client.read_flow_runs(flow_run_filter=by_id)), None)
+
+
+def asked_about(deployment: str) -> set[str] | None:
+    """Data sets that a run of the deployment of that name, which approves recipes, is asking a person about or
+    will; None where there is no such deployment."""
+    named = DeploymentFilter(name=DeploymentFilterName(any_=[deployment]))
+    with get_client(sync_client=True) as client:
+        if not client.read_deployments(deployment_filter=named, limit=1):
+            return None
+        open_states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*UNFINISHED, StateType.PAUSED]))
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=open_states), deployment_filter=named, limit=PAGE
+        )
+    return {str(run.parameters.get("data_set")) for run in runs}

@@ -36,6 +36,7 @@ class Sample(BaseModel):
 
 @durable(
     "split",
+    version="2",
     content=lambda dataset, evaluation, data, seed, store: [  # noqa: ARG005
         dataset.sha256,
         evaluation and evaluation.sha256,

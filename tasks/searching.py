@@ -6,7 +6,7 @@ from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 
 from operators.approvals import history
-from operators.config import SearchConfig
+from operators.config import Data, SearchConfig
 from operators.digest import digest
 from operators.errors import ConfigError
 from operators.intake.uploads import Upload
@@ -14,14 +14,15 @@ from operators.intake.uploads import Upload
 
 def start_search(
     upload: Upload,
-    copy: str,
+    data: Data,
     data_set: str,
     search: SearchConfig | None,
     deployment: str,
     store: str,
     why: str,
 ) -> str:
-    """Id of the flow run that searches, on this upload's records, for a recipe for the data set.
+    """Id of the flow run that searches, on this upload's records, for a recipe for the data set. `data` says where
+    they are and how they are read.
 
     Between two decisions about a data set there is one search, whoever asks for it: Prefect gives the run that
     exists back to an equal idempotency key. A search that failed is followed by another.
@@ -36,7 +37,9 @@ def start_search(
             "name": f"{data_set[:71]}-{str(upload.id)[:8]}",
             "data_set": data_set,
             "store": store,
-            "data": search.data.model_copy(update={"input": copy}),
+            "data": search.data.model_copy(
+                update={"input": data.input, "format": data.format, "columns": data.columns}
+            ),
         }
     )
     key = digest("search", store, data_set, len(history(store, data_set)))

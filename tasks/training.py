@@ -15,7 +15,7 @@ from tasks.runtime import Runtime
 
 @durable(
     "fine-tune",
-    version="4",
+    version="5",
     content=lambda source, questions, recipe, model_sha256, answer_tokens, runtime, until=None, begun=None: [  # noqa: ARG005
         output_of(source).training_sha256,
         questions.sha256,

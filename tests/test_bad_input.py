@@ -251,11 +251,27 @@ def test_without_a_usable_strategist_the_search_explores(
     url = messages_peer(behaviour).base_url if behaviour else DOWN
     done = search(folder, name=name, endpoints={"strategist": endpoint(url)}, strategist={"kind": "claude"})
     assert done.code == 0, done.err
-    assert "exploring with optuna instead" in caplog.text
+    assert "exploring with" in caplog.text
     transcript = json.loads((folder / "runs" / name / "transcript.json").read_text())
     assert transcript[0]["source"] == "optuna"
     assert fallback in transcript[0]["fallbacks"]
     assert len(search_json(folder, name)["trials"]) == 1
+
+
+def test_once_the_strategist_answers_it_is_asked(folder: Path, messages_peer: Peer) -> None:
+    peer = messages_peer(error_500)
+    changes = {
+        "name": "strategist-back",
+        "endpoints": {"strategist": endpoint(peer.base_url)},
+        "strategist": {"kind": "claude"},
+    }
+    assert search(folder, **changes).code == 0
+    asked = len(peer.requests)
+    peer.behaviour = prose
+    assert search(folder, **changes).code == 0
+    assert len(peer.requests) > asked
+    transcript = json.loads((folder / "runs" / "strategist-back" / "transcript.json").read_text())
+    assert transcript[0]["fallbacks"] == ["invalid_json"]
 
 
 def test_as_a_process(folder: Path, stack: str) -> None:

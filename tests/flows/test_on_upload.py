@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
@@ -15,8 +16,11 @@ import pytest
 from upload_recipes import as_lines, publish_recipe, records
 
 from operators.approvals import approve
-from operators.intake.ledger import Ledger
+from operators.errors import DataError
+from operators.intake.ledger import Ledger, Waiting
 from operators.intake.uploads import Upload, find_upload
+from operators.results import DataCounts, SearchResult, Verdict, Work
+from operators.strategist.space import Team
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("prefect_server")]
 
@@ -61,12 +65,14 @@ def watch(place: Path, **changes: Any) -> dict[str, int]:
 
 def events(name: str, upload: Upload, at_least: int = 1) -> list[dict[str, Any]]:
     """What the server knows of an upload, by the name of the event."""
+    return events_of(name, f"autodp.object.{upload.uri}", at_least)
+
+
+def events_of(name: str, resource: str, at_least: int = 1) -> list[dict[str, Any]]:
+    """The events of that name about a resource."""
     from prefect.client.orchestration import get_client
 
-    wanted = {
-        "event": {"name": [name]},
-        "resource": {"id": [f"autodp.object.{upload.uri}"]},
-    }
+    wanted = {"event": {"name": [name]}, "resource": {"id": [resource]}}
     deadline = time.monotonic() + 30
     with get_client(sync_client=True) as client:
         while True:
@@ -74,6 +80,32 @@ def events(name: str, upload: Upload, at_least: int = 1) -> list[dict[str, Any]]
             if len(found) >= at_least or time.monotonic() > deadline:
                 return list(found)
             time.sleep(0.3)
+
+
+def nothing_found(name: str) -> SearchResult:
+    """What a search says that ends without a better strategy."""
+    verdict = Verdict(
+        strategy=(Team.CLEANING,),
+        decision="no_processing",
+        win_rate=0.5,
+        win_rate_ci=(0.4, 0.6),
+        score=0.0,
+        score_ci=(-0.1, 0.1),
+        n=20,
+        reason="Leave the data as they are.",
+    )
+    counts = DataCounts(rows=20, quarantined=0, flagged=0, sampled=20)
+    return SearchResult(
+        name=name,
+        verdict=verdict,
+        trials=[],
+        work=Work(),
+        data=counts,
+        seconds={},
+        strategist="surrogate",
+        stopped="rounds",
+        final_reports=[],
+    )
 
 
 def end(place: Path, upload: Upload) -> Any:
@@ -151,6 +183,44 @@ def test_without_a_recipe_or_a_search(place: Path) -> None:
     assert "autodp approve RUN --data-set other" in end(place, upload).reason
 
 
+def test_what_failed_for_want_of_a_recipe_can_be_retried(place: Path) -> None:
+    from flows.retrying import retry_upload
+
+    store = str(place / "store")
+    upload = put(place, "a.jsonl", as_lines(records(20)), folder="late")
+    assert run(place, upload).is_failed()
+    assert end(place, upload).status == "failed"
+    assert run(place, upload).name == "Duplicate"
+    approve(store, "late", str(place / "run"), by="Ada")
+    retry_upload(upload.uri, store)
+    assert len(events("autodp.object.created", upload)) == 1
+    assert run(place, upload).is_completed()
+    assert end(place, upload).status == "processed"
+    with pytest.raises(DataError, match="it is processed"):
+        retry_upload(upload.uri, store)
+    with pytest.raises(DataError, match="no such object"):
+        retry_upload(f"{upload.uri}.x", store)
+
+
+def test_the_first_upload_of_a_set_is_read_as_its_search_is_told(place: Path) -> None:
+    from flows.search import search
+    from tasks.runs import find_run
+
+    columns = {"question": "frage", "answer": "antwort"}
+    lines = as_lines([{columns[k]: v for k, v in row.items() if k in columns} for row in records(20)])
+    upload = put(place, "a.jsonl", lines, folder="fresh")
+    name = f"search-{place.name}"
+    assert search.to_deployment(name=name).apply()
+    data = {"input": "replaced", "columns": columns}
+    state = run(place, upload, search={"name": "replaced", "data": data}, search_deployment=f"search/{name}")
+    assert state.name == "Searching"
+    (waiting,) = Ledger(str(place / "store")).waiting()
+    started = find_run(waiting.search_run)
+    assert started is not None
+    assert started.parameters["config"]["data"]["columns"] == columns
+    assert started.parameters["config"]["data_set"] == "fresh"
+
+
 def test_what_lies_elsewhere_is_refused(place: Path) -> None:
     upload = put(place, "a.jsonl", as_lines(records(5)))
     state = run(place, upload, prefix=str(place / "elsewhere"))
@@ -171,7 +241,10 @@ def test_a_passing_fault_leaves_the_upload_to_the_next_attempt(place: Path) -> N
     assert end(place, upload).status == "processed"
 
 
-def test_a_pass_tells_of_each_new_object_once_and_repairs_what_was_lost(place: Path) -> None:
+def test_a_pass_tells_of_each_new_object_once_and_repairs_what_was_lost(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.watch.UNHEARD", 1)
     a, b = (put(place, f"{n}.jsonl", as_lines(records(5, seed))) for seed, n in enumerate("ab"))
     assert watch(place) == {"new": 2, "repaired": 0, "given_up": 0}
     assert watch(place) == {"new": 0, "repaired": 0, "given_up": 0}
@@ -186,7 +259,7 @@ def test_a_pass_tells_of_each_new_object_once_and_repairs_what_was_lost(place: P
     time.sleep(1.1)
     assert watch(place, repair_after=1, attempts=2) == {"new": 0, "repaired": 0, "given_up": 1}
     assert end(place, a).status == "failed"
-    assert "given up after 2 runs" in end(place, a).reason
+    assert "no run began after 2 events" in end(place, a).reason
     assert watch(place, repair_after=1) == {"new": 0, "repaired": 0, "given_up": 0}
 
 
@@ -199,3 +272,61 @@ def test_what_a_run_holds_is_not_asked_for_again(place: Path) -> None:
     assert watch(place, repair_after=1)["repaired"] == 0
     time.sleep(2.5)  # it has stopped giving signs of life
     assert watch(place, repair_after=1)["repaired"] == 1
+
+
+def test_a_pass_lets_those_go_on_that_wait_in_vain(place: Path) -> None:
+    """A decision was made while the wait was noted; the server has lost its database; the search has failed."""
+    from prefect import flow
+
+    @flow
+    def failing() -> None:
+        raise ValueError
+
+    failed = str(failing(return_state=True).state_details.flow_run_id)
+    ledger = Ledger(str(place / "store"))
+    waits = [(0, str(uuid.uuid4())), (1, str(uuid.uuid4())), (1, failed)]
+    uploads = []
+    for number, (decisions, search) in enumerate(waits):
+        uploads.append(put(place, f"{number}.jsonl", as_lines(records(5, number))))
+        assert ledger.mark_asked(uploads[-1], 1)
+        ledger.wait(Waiting(upload=uploads[-1], data_set="med", search_run=search, decisions=decisions))
+    watch(place)
+    assert not list(ledger.waiting())
+    for upload in uploads[:2]:
+        assert [e["payload"]["attempt"] for e in events("autodp.object.created", upload)] == [2]
+        assert end(place, upload) is None
+    assert end(place, uploads[2]).status == "failed"
+    assert "the search for a recipe for data set med failed" in end(place, uploads[2]).reason
+
+
+def test_a_person_is_asked_again_where_nobody_is(place: Path) -> None:
+    """The run that asked for a decision has expired. The server knows a deployment that asks, as in production."""
+    from prefect import flow
+
+    @flow
+    def asks(data_set: str) -> None:
+        pass
+
+    found = publish_recipe(place / "runs" / "new", "new")
+    (found / "search.json").write_text(nothing_found("new").model_dump_json())
+    config = {"name": "new", "output": str(place / "runs"), "data": {"input": "x"}, "store": str(place / "store")}
+
+    @flow
+    def searching(config: dict[str, Any]) -> str:
+        return config["name"]
+
+    search = searching(config, return_state=True).state_details.flow_run_id
+    deployment = f"asks-{place.name}"
+    assert asks.to_deployment(name=deployment).apply()
+    upload = put(place, "a.jsonl", as_lines(records(5)), folder="new")
+    ledger = Ledger(str(place / "store"))
+    assert ledger.mark_asked(upload, 1)
+    ledger.wait(Waiting(upload=upload, data_set="new", search_run=str(search), decisions=0))
+    time.sleep(1.1)
+    watch(place, repair_after=1, approve_deployment="no-such")
+    assert not events_of("autodp.search.finished", "autodp.search.new", 0)
+    watch(place, repair_after=1, approve_deployment=deployment)
+    (told,) = events_of("autodp.search.finished", "autodp.search.new")
+    assert told["payload"]["run"] == str(found)
+    assert told["payload"]["data_set"] == "new"
+    assert len(list(ledger.waiting())) == 1

@@ -139,6 +139,21 @@ def test_an_empty_strategy_copies(adopted: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out.jsonl").read_bytes() == source.read_bytes()
 
 
+def test_refuses_an_output_that_does_not_suit_the_input(adopted: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    content = (adopted.parents[1] / "train.jsonl").read_bytes()
+    source.write_bytes(content)
+    values = {"recipe": str(tmp_path / "nowhere.yaml"), "input": str(source), "store": str(tmp_path / "store")}
+    with pytest.raises(ConfigError, match=r"out\.csv: .*in\.jsonl; choose a name that ends in \.jsonl"):
+        process(**values, output=str(tmp_path / "out.csv"))
+    with pytest.raises(ConfigError, match=r"in\.jsonl is the input .*; choose another place"):
+        process(**values, output=str(source))
+    with pytest.raises(ConfigError, match="would be overwritten"):
+        process(**{**values, "input": str(tmp_path)}, output=f"{tmp_path}/", scale_out={})
+    assert [p.name for p in tmp_path.iterdir()] == ["in.jsonl"]
+    assert source.read_bytes() == content
+
+
 def test_refuses_files_that_are_not_the_recipes(adopted: Path, tmp_path: Path) -> None:
     for name in ("recipe.yaml", "development.jsonl", "evaluation.jsonl"):
         shutil.copy(adopted / name, tmp_path / name)

@@ -1,0 +1,28 @@
+"""Asking once more for uploads that failed for a reason that has been mended since."""
+
+from __future__ import annotations
+
+from operators.errors import DataError
+from operators.intake.ledger import Ledger
+from operators.intake.uploads import find_upload
+from tasks.events import send_created
+from tasks.s3_block import use_s3_block
+
+
+def retry_upload(uri: str, store: str) -> None:
+    """What `autodp retry` does: forgets that the object in its present version failed, and tells of it anew.
+
+    Its first end may have been a missing recipe or setting: the object is the same, so storing it again would
+    change nothing. Raises DataError where there is no such object, or it has not failed.
+    """
+    use_s3_block()
+    upload = find_upload(uri)
+    if upload is None:
+        raise DataError(f"{uri}: no such object; upload it again")
+    ledger = Ledger(store)
+    if not ledger.reopen(upload):
+        outcome = ledger.outcome(upload)
+        state = f"it is {outcome.status}" if outcome else "it has no end yet"
+        raise DataError(f"{uri}: has not failed in the store {store} ({state}), so there is nothing to retry")
+    ledger.mark_asked(upload, 1)
+    send_created(upload, anew=True)
