@@ -14,7 +14,9 @@ from flows.scale_out import process_in_files
 from operators.config import FLAGS_VERSION, Cluster, Endpoint, Endpoints, RowFormat, ScaleOut, Settings
 from operators.data.store import DatasetRef
 from operators.data.writers import refuse_other_kind, refuse_overwriting
+from operators.digest import digest
 from operators.errors import ConfigError
+from operators.llm.identity import known_identity
 from operators.models import model_digest
 from operators.processing import TeamContext
 from operators.publishing import read_recipe
@@ -79,6 +81,7 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
         model_gpus=config.num_gpus,
     )
     _check_models(recipe)
+    _check_rewriter(recipe, config, endpoints.rewriter)
     _check_operators(recipe, config.recipe)
     context = TeamContext(
         seed=recipe.seed,
@@ -152,6 +155,17 @@ def _check_models(recipe: Recipe) -> None:
                 f"the recipe's {what} {model} has other weights than when it was found: install the same model, "
                 "or search again"
             )
+
+
+def _check_rewriter(recipe: Recipe, config: ProcessConfig, rewriter: Endpoint | None) -> None:
+    """The same name may stand for another model today. Who gives the endpoint anew is told, and goes on."""
+    now = known_identity(rewriter) if recipe.rewriter_sha256 and rewriter else None
+    if rewriter is None or now is None or digest(now) == recipe.rewriter_sha256:
+        return
+    differs = f"the model {rewriter.model} that rewrites is not the one that the recipe was found with"
+    if config.rewriter is None:
+        raise ConfigError(f"{differs}: serve that one, search again, or accept this one by giving `rewriter`")
+    say(differs)
 
 
 def _check_operators(recipe: Recipe, uri: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import time
 from collections import Counter
@@ -141,10 +142,12 @@ def _tend_waiting(ledger: Ledger, config: WatchConfig) -> None:
     again.
     """
     asked: set[str] | None = None
+    # Thousands may wait for one search.
+    decisions, run_of = functools.cache(functools.partial(history, config.store)), functools.cache(find_run)
     for waiting in ledger.waiting():
         upload, data_set = waiting.upload, waiting.data_set
-        decided = history(config.store, data_set)[waiting.decisions :]
-        search = find_run(waiting.search_run)
+        decided = decisions(data_set)[waiting.decisions :]
+        search = run_of(waiting.search_run)
         if decided:
             let_go(upload, decided[-1], ledger, config.store, config.set_aside)
         elif search is None:

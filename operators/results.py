@@ -307,6 +307,8 @@ class Recipe(Result):
     """Of the code that set the quality flags."""
     rewriter: Endpoint | None = None
     """The private model of LLM operators; set only where the strategy has some."""
+    rewriter_sha256: str | None = None
+    """Of what named its weights (operators.llm.identity); None in recipes of earlier releases."""
     judge: Endpoint | None = None
     """The private model that quality labels are asked of; set only where `targeting.labels` asks for some."""
     development: RecordsFile | None = None

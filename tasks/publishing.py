@@ -12,6 +12,7 @@ from operators.config import RowFormat, SearchConfig
 from operators.data.containers import output_name
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.data.writers import write
+from operators.digest import digest
 from operators.fidelity import Fidelity
 from operators.processing import TeamContext
 from operators.publishing import Output, recipe_yaml
@@ -23,7 +24,7 @@ from operators.teams.base import OperatorSpec
 from tasks.durable import silenced
 from tasks.events import send_search_finished
 from tasks.loading import Loaded
-from tasks.processing import needs_llm
+from tasks.processing import model_identity, needs_llm
 from tasks.sampling import SplitRefs
 from tasks.story import artifact_key
 
@@ -94,6 +95,7 @@ def make_recipe(
     that of the quality flags, where the teams' is in the context."""
     strategy = result.verdict.strategy if result.verdict.decision == "adopt" else ()
     used = {team: chains[team] for team in strategy}
+    rewriter = config.endpoints.rewriter if any(map(needs_llm, used.values())) else None
     return Recipe(
         name=config.name,
         strategy=strategy,
@@ -106,7 +108,8 @@ def make_recipe(
         targeting_embedder=embedder if embedder != context.embedder else None,
         targeting_embedder_sha256=embedder_sha256 if embedder != context.embedder else None,
         targeting=config.targeting,
-        rewriter=config.endpoints.rewriter if any(map(needs_llm, used.values())) else None,
+        rewriter=rewriter,
+        rewriter_sha256=digest(model_identity(rewriter)) if rewriter is not None else None,
         judge=config.endpoints.judge if config.targeting.enabled and config.targeting.labels else None,
         development=RecordsFile(file="development.jsonl", sha256=splits.search.sha256),
         evaluation=RecordsFile(file="evaluation.jsonl", sha256=splits.held_out.sha256),

@@ -14,7 +14,7 @@ from operators.llm.transport import DEFAULT_KEY_ENV
 _TIMEOUT = 5.0
 _ASK_AGAIN = 60.0
 """Seconds after which a server that did not tell is asked again."""
-_told: dict[tuple[str, str], tuple[float, str]] = {}
+_told: dict[tuple[str, str], tuple[float, str | None]] = {}
 
 
 def identity(endpoint: Endpoint) -> str:
@@ -24,25 +24,30 @@ def identity(endpoint: Endpoint) -> str:
     be taken from what the first one said. Its list of models names the weights (`root`). A server that tells
     nothing leaves the name alone; hosted Claude is not asked, its names are those of models.
     """
+    return known_identity(endpoint) or endpoint.model
+
+
+def known_identity(endpoint: Endpoint) -> str | None:
+    """The identity, or None where it is not known: the server is away, and has never told."""
     if endpoint.managed:
         from operators.models import model_digest
 
         return model_digest(endpoint.model)
     root = _root(endpoint) if endpoint.base_url is not None else endpoint.model
-    return endpoint.model if root == endpoint.model else f"{endpoint.model}: {root}"
+    return f"{endpoint.model}: {root}" if root not in (None, endpoint.model) else root
 
 
-def _root(endpoint: Endpoint) -> str:
+def _root(endpoint: Endpoint) -> str | None:
     """What the server calls the weights of the endpoint's model: now, or when it last told, so that a search that
-    is repeated while the server is off finds what it knows. The model's name where it has never told."""
+    is repeated while the server is off finds what it knows. The model's name where it tells nothing."""
     key = (str(endpoint.base_url), endpoint.model)
-    until, root = _told.get(key, (0.0, ""))
+    until, root = _told.get(key, (0.0, None))
     if time.monotonic() < until:
         return root
     kept = default_cache() / "served" / digest(*key)
     asked = _ask(endpoint)
     if asked is None:
-        root = kept.read_text(encoding="utf-8") if kept.exists() else endpoint.model
+        root = kept.read_text(encoding="utf-8") if kept.exists() else None
     else:
         root = asked or endpoint.model
         with atomic_file(str(kept)) as partial:

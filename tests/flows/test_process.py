@@ -154,6 +154,25 @@ def test_refuses_an_output_that_does_not_suit_the_input(adopted: Path, tmp_path:
     assert source.read_bytes() == content
 
 
+def test_another_model_behind_the_rewriters_name_is_refused_unless_it_is_asked_for(
+    adopted: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(adopted, tmp_path / "run")
+    rewriter = {"managed": True}
+    recipe = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())
+    recipe |= {"strategy": [], "teams": {}, "rewriter": rewriter, "rewriter_sha256": "0" * 64}
+    (tmp_path / "run" / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    given = {
+        "recipe": str(tmp_path / "run" / "recipe.yaml"),
+        "input": str(adopted.parents[1] / "train.jsonl"),
+        "output": str(tmp_path / "out.jsonl"),
+        "store": str(tmp_path / "store"),
+    }
+    with pytest.raises(ConfigError, match="is not the one that the recipe was found with: serve that one"):
+        process(**given)
+    assert process(**given, rewriter=rewriter).rows_out == 40
+
+
 def test_refuses_files_that_are_not_the_recipes(adopted: Path, tmp_path: Path) -> None:
     for name in ("recipe.yaml", "development.jsonl", "evaluation.jsonl"):
         shutil.copy(adopted / name, tmp_path / name)
