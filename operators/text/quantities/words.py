@@ -1,4 +1,4 @@
-"""How numbers, units and comparisons are spelled in English and Chinese: the tables that `quantities` reads by."""
+"""How numbers, units and comparisons are spelled in English and Chinese: the tables that the reading goes by."""
 
 from __future__ import annotations
 
