@@ -97,6 +97,7 @@ def test_a_missing_client_names_the_package(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.e2e
+@pytest.mark.load  # beside the many processes of a whole test run, the head's proxy may begin no session in time
 def test_a_job_from_outside_a_cluster_with_a_token() -> None:
     """Through Ray Client, as a worker does that is no node: what the locked packages must be able to do."""
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
