@@ -160,15 +160,19 @@ def _tend_waiting(ledger: Ledger, config: WatchConfig) -> None:
         elif seconds_in_state(search) > config.repair_after:
             asked = asked_about(config.approve_deployment) if asked is None else asked
             if asked is not None and data_set not in asked:
-                _ask_person(search, data_set, config)
                 asked.add(data_set)
+                _ask_person(search, data_set, config)
 
 
 def _ask_person(search: FlowRun, data_set: str, config: WatchConfig) -> None:
     """Tells of a finished search once more: the event that asks for a decision."""
-    found = SearchConfig.model_validate(search.parameters["config"])
-    folder = posixpath.join(found.output, found.name)
-    result = SearchResult.model_validate_json(read_bytes(posixpath.join(folder, "search.json")))
+    try:
+        found = SearchConfig.model_validate(search.parameters["config"])
+        folder = posixpath.join(found.output, found.name)
+        result = SearchResult.model_validate_json(read_bytes(posixpath.join(folder, "search.json")))
+    except (KeyError, ValueError):  # one that was moved must not keep the pass from all other uploads
+        say(f"what the run {search.name} found for data set {data_set} cannot be read: approve it or search again")
+        return
     say(f"nobody is asked about the recipe in {folder}: asking again")
     send_search_finished(found.name, folder, data_set, config.store, result.verdict.decision)
 

@@ -329,4 +329,7 @@ def test_a_person_is_asked_again_where_nobody_is(place: Path) -> None:
     (told,) = events_of("autodp.search.finished", "autodp.search.new")
     assert told["payload"]["run"] == str(found)
     assert told["payload"]["data_set"] == "new"
+    (found / "search.json").unlink()
+    assert watch(place, repair_after=1, approve_deployment=deployment)["given_up"] == 0
+    assert len(events_of("autodp.search.finished", "autodp.search.new")) == 1
     assert len(list(ledger.waiting())) == 1
