@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import write_result
+from operators.config import Embedding
 from operators.data.records import Message, Record
 from operators.data.store import default_cache
 from operators.embedding import embed
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8], help="of the example set; 7 was tuned on")
     parser.add_argument("--embedder", default=MINILM)
     parser.add_argument("--verdicts", type=int, default=128, help="records that vLLM is asked about")
+    parser.add_argument("--large", type=int, default=100_000, help="rows of the large set whose cost is measured")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/targeting_<part>*.json")
     arguments = parser.parse_args()
@@ -170,58 +172,79 @@ def coachlm(_folder: Path, arguments: argparse.Namespace) -> Figures:
 
 
 def cost(folder: Path, arguments: argparse.Namespace) -> Figures:
-    """Seconds a record, classifier and vLLM one after the other on the same cores.
+    """Milliseconds a record, classifier and vLLM one after the other on the same cores: of the example set, of
+    real questions and answers, and of a large set of those, where training costs next to nothing a record.
 
     Counted for the classifier: describing every record and its damaged copies, training all rounds, predicting;
     that is, the whole of `flag_records`. Embedding, which the search does anyway, is given apart, and a second
-    ratio includes it.
+    ratio includes it; the large set has the model that `embedding.model: auto` gives it.
     Counted for vLLM: batched requests for a one-token verdict with the built-in model, the server warm.
     """
-    from operators.config import Endpoint
-    from operators.llm.client import LLMClient
     from operators.llm.vllm import ManagedServer
     from operators.models import SMOLLM2
-    from operators.targeting.asking import Asking
 
-    records = [
+    path = arguments.data / "medquad_4k.jsonl"
+    medquad = [_record(r["id"], r["question"], r["answer"]) for r in _rows(path)]
+    example = [
         _record(r["id"], r["question"], r["answer"]) for r in _rows(build_example(folder, arguments.rows, 7).train)
     ]
-    seconds: dict[str, float] = {}
-
-    def timed(name: str, work: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
-        result = work()
-        seconds[name] = (time.perf_counter() - start) / len(records)
-        return result
-
-    cache = default_cache()
-    os.environ["AUTODP_CACHE"] = str(folder / "cache")  # vectors of earlier runs must not help
-    default_cache.cache_clear()
-    embedder = arguments.embedder
-    embed(["a warm model"], embedder)
-    vectors = timed("embedding", lambda: embed_records(records, len(records), embedder))
-    timed("classifier", lambda: flag_records(records, vectors, precision=0.8, seed=0))
-    os.environ["AUTODP_CACHE"] = str(cache)
-    default_cache.cache_clear()
-
-    asked = [int(i) for i in np.random.default_rng(0).permutation(len(records))[: arguments.verdicts]]
+    again = [medquad[i % len(medquad)] for i in range(arguments.large)]
+    large = [_record(str(i), f"{i}: {r.sides[0]}", f"{r.sides[1]} ({i})") for i, r in enumerate(again)]
+    sets = {"example": (example, arguments.embedder), "medquad": (medquad, arguments.embedder)}
+    sets["large"] = large, Embedding(model="auto").choose(len(large))
+    figures = {name: _cost_of_classifier(folder / name, records, model) for name, (records, model) in sets.items()}
     with ManagedServer(SMOLLM2) as server:
-        endpoint = Endpoint(managed=True, concurrency=64, timeout=600)
-        client = LLMClient(endpoint, base_url=server.base_url)
-        Asking(client, records)([i for i in range(len(records)) if i not in asked][:8])  # warm
-        requests = [one_token_verdict(records[i]) for i in asked]
-        start = time.perf_counter()
-        answers = client.complete(requests)
-        vllm = (time.perf_counter() - start) / len(asked)
-    figures = {
-        "ms_a_record": {**{k: 1000 * v for k, v in seconds.items()}, "vllm one-token verdict": 1000 * vllm},
-        "tokens_a_request": float(np.mean([a.input_tokens + a.output_tokens for a in answers])),
-        "answered": sum(a.error is None for a in answers),
-        "vllm_over_classifier": vllm / seconds["classifier"],
-        "vllm_over_classifier_and_embedding": vllm / sum(seconds.values()),
-    }
-    _print("Cost of a verdict", figures)
+        for name, records in (("example", example), ("medquad", medquad)):
+            figures[name] |= _cost_of_verdict(server.base_url, records, arguments.verdicts)
+    figures["large"]["vllm"] = figures["medquad"]["vllm"]  # the same texts
+    for each in figures.values():
+        each["vllm_over_classifier"] = each["vllm"] / each["classifier"]
+        each["vllm_over_classifier_and_embedding"] = each["vllm"] / (each["classifier"] + each["embedding"])
+    _print("Cost of a verdict, ms a record", figures)
     return figures
+
+
+def _cost_of_classifier(folder: Path, records: Sequence[Record], model: str) -> Figures:
+    cache, os.environ["AUTODP_CACHE"] = default_cache(), str(folder)  # vectors of earlier runs must not help
+    default_cache.cache_clear()
+    try:
+        embed(["a warm model"], model)
+        start = time.perf_counter()
+        vectors = embed_records(records, len(records), model)
+        embedded = time.perf_counter()
+        flag_records(records, vectors, precision=0.8, seed=0, workers=os.cpu_count() or 1)
+        end = time.perf_counter()
+    finally:
+        os.environ["AUTODP_CACHE"] = str(cache)
+        default_cache.cache_clear()
+    milliseconds = 1000 / len(records)
+    return {
+        "rows": len(records),
+        "characters": float(np.mean([len(r.text) for r in records])),
+        "embedder": model,
+        "embedding": (embedded - start) * milliseconds,
+        "classifier": (end - embedded) * milliseconds,
+    }
+
+
+def _cost_of_verdict(base_url: str, records: Sequence[Record], verdicts: int) -> Figures:
+    from operators.config import Endpoint
+    from operators.llm.client import LLMClient
+    from operators.targeting.asking import Asking
+
+    asked = [int(i) for i in np.random.default_rng(0).permutation(len(records))[:verdicts]]
+    client = LLMClient(Endpoint(managed=True, concurrency=64, timeout=600), base_url=base_url)
+    Asking(client, records)([i for i in range(len(records)) if i not in asked][:8])  # warm
+    requests = [one_token_verdict(records[i]) for i in asked]
+    start = time.perf_counter()
+    answers = client.complete(requests)
+    seconds = time.perf_counter() - start
+    answered = [a for a in answers if a.error is None]
+    return {
+        "vllm": 1000 * seconds / len(asked),
+        "tokens_a_request": float(np.mean([a.input_tokens + a.output_tokens for a in answered])),
+        "answered": len(answered),
+    }
 
 
 def one_token_verdict(record: Record) -> Request:

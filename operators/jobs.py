@@ -166,6 +166,13 @@ def run(
     return outcome
 
 
+def own_cpus() -> int:
+    """The cores that the job which asks was given, at least 1."""
+    import ray
+
+    return max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
+
+
 def failure(error: Exception, what: str, to_save_memory: str) -> JobError:
     """What an error of Ray itself says about `what` was run. A worker that could not begin will not begin the
     next time either; one that is gone may, so that is a WorkerDied."""

@@ -75,6 +75,7 @@ def flag_dataset(
     """Stores the same records with their quality flags. `judge` gives the labels that `settings` ask for."""
     import numpy as np
 
+    from operators import jobs
     from operators.record_vectors import as_sides
     from operators.targeting import Asking, flag_records, labels_of
 
@@ -96,6 +97,7 @@ def flag_dataset(
         labels=labels,
         ask=asking,
         ask_for=settings.labels,
+        workers=jobs.own_cpus(),
         progress=progress,
     )
     return Flagging(

@@ -71,5 +71,6 @@ def flag_low_quality(
             judge,
             runtime.store,
             cluster=runtime.cluster,
+            num_cpus=runtime.embedding_cpus,
             progress=progress,
         )

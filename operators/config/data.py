@@ -51,7 +51,9 @@ class Embedding(Settings):
     )
     static_above: int = Field(20_000, ge=0, description="With auto: rows above which static embeddings are used")
     num_cpus: float | None = Field(
-        None, gt=0, description="Cores for the whole set's vectors; None: all of a local Ray, one of a cluster"
+        None,
+        gt=0,
+        description="Cores for the whole set's vectors and flags; None: all of a local Ray, one of a cluster",
     )
 
     def choose(self, rows: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from operators.config import TargetEndpoint
+from operators.data.alternating import alternating, system_text
 from operators.data.records import Record
 from operators.data.store import BlobRef, Store
 from operators.digest import digest
@@ -99,23 +100,13 @@ def load(base_url: str, name: str, folder: Path, endpoint: TargetEndpoint) -> No
 def as_request(question: Record, max_tokens: int) -> Request:
     """The turns before the last assistant's as one request; turns of one speaker in a row are one turn. What an
     assistant says before or after all users' turns is given an empty turn of the user's beside it."""
-    system: list[str] = []
-    turns: list[tuple[str, str]] = []
-    for message in question.before_answer:
-        if message.role == "system":
-            system.append(message.content)
-        elif turns and turns[-1][0] == message.role:
-            turns[-1] = (message.role, f"{turns[-1][1]}\n{message.content}")
-        else:
-            turns.append((message.role, message.content))
-    if turns and turns[0][0] == "assistant":  # a conversation that we open: the API wants a user's turn first
-        turns.insert(0, ("user", ""))
-    if turns and turns[-1][0] == "assistant":  # and its last turn too
-        turns.append(("user", ""))
-    spoken = [text for _, text in turns]
+    messages = question.before_answer
+    spoken = [m.content for m in alternating(m for m in messages if m.role != "system")]
+    if len(spoken) % 2 == 0:  # the assistant has the last word, or nobody speaks
+        spoken.append("")
     return Request(
-        system="\n".join(system),
+        system=system_text(messages),
         examples=tuple(zip(spoken[:-1:2], spoken[1::2], strict=False)),
-        prompt=spoken[-1] if spoken else "",
+        prompt=spoken[-1],
         max_tokens=max_tokens,
     )

@@ -8,40 +8,37 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise, starmap
+from operator import eq
 from typing import NamedTuple
 
 from operators.targeting.corruptions import Sides
+from operators.targeting.grams import MAX_CHARACTERS, KnownTexts, grams
 from operators.targeting.layout import layout
 
+# A search is several times faster where one set of characters holds what every match begins with.
 _MARKUP = re.compile(r"</?\w[^<>]*>|<!--|&#?\w+;|\[/?\w+\]|\{\{|\}\}|\]\(|\\\w+\{|```|\*\*|^#+ ", re.M)
+_IN_MARKUP = frozenset("<&[{}]\\`*#")
+"""One of them is in all markup."""
 _ADDRESS = re.compile(r"\w@\w|(?<!\w)@\w|\w://|www\.|\d{3}[-. ]\d{2,}|\d\.(?:\d+\.){2}\d+")
-_SPACING = re.compile(r" {2,}|\s[,.;:!?]|[,;:!?](?=\w)|\s$")
+_NUMBERS = re.compile(r"\d(?:\d{2}[-. ]\d{2,}|\.(?:\d+\.){2}\d+)")
+"""The addresses of a text without @, :// and www."""
+_SPACING = re.compile(r"[\s,;:!?](?:(?<= ) +|(?<=\s)[,.;:!?]|(?<=\s)$|(?<=[,;:!?])(?=\w))")
+"""Two blanks or more, white space before punctuation or at the end, punctuation that a word follows at once."""
 _JOINTS = re.compile(r"[-'’/,，、。．；：！？（）《》「」『』“”·]")
 """Signs that may stand inside what white space divides: scripts that write none have them between words."""
 _ENDINGS = ((2, ".。।።۔．"), (3, "?!？！؟"), (4, ")]}\"'”’»）」』"))
-MAX_CHARACTERS = 20_000
-"""Of one side: what follows says little new, and one giant record must not take minutes."""
+OVERLAPS = ("copy_of_earlier", "copy_of_any", "same_question")
 
 Features = dict[str, float]
 
 
-class Grams(NamedTuple):
-    """The distinct characters and character trigrams of a text in lower case: units of every language and
-    script."""
+class Near(NamedTuple):
+    """Places of known records like one record, of those before it in the set and of those after it."""
 
-    characters: frozenset[str]
-    trigrams: frozenset[str]
-
-
-NO_GRAMS = Grams(frozenset(), frozenset())
-
-
-def grams(text: str) -> Grams:
-    """The grams of a text, of its first MAX_CHARACTERS characters."""
-    text = text[:MAX_CHARACTERS].lower()
-    return Grams(frozenset(text), frozenset(map("".join, zip(text, text[1:], text[2:], strict=False))))
+    earlier: Sequence[int]
+    later: Sequence[int]
 
 
 class SetStatistics:
@@ -51,31 +48,32 @@ class SetStatistics:
     """
 
     def __init__(self, sides: Mapping[int, Sides]) -> None:
-        self.rows = len(sides)
-        self.questions = {i: grams(s.question) for i, s in sides.items()}
-        self.answers = {i: grams(s.answer) for i, s in sides.items()}
-        self._in_questions = _Rarity(self.questions.values(), self.rows)
-        self._in_answers = _Rarity(self.answers.values(), self.rows)
+        self._questions = KnownTexts({i: s.question for i, s in sides.items()})
+        self._answers = KnownTexts({i: s.answer for i, s in sides.items()})
         words = {i: s.answer[:MAX_CHARACTERS].split() for i, s in sides.items()}
         self._words = Counter(w for found in words.values() for w in set(found))
         self._last = Counter(found[-1] for found in words.values() if found)
         self._own_words = {i: frozenset(found) for i, found in words.items()}
         self._own_last = {i: found[-1] if found else "" for i, found in words.items()}
 
-    def features(self, sides: Sides, asked: Grams, answered: Grams) -> Features:
-        """All text features of one record or damaged copy, `asked` and `answered` being the grams of its two
-        sides. Its source does not count in the set's frequencies: else an original, counted among them, would
-        be better known than its copy, and the classifier would learn just that."""
+    def features(self, sides: Sides, near: Near) -> Features:
+        """All numbers about the texts of one record or damaged copy, the last of them the `OVERLAPS` with the
+        known records that lie near it.
+
+        Its source does not count in the set's frequencies: else an original, counted among them, would be better
+        known than its copy, and the classifier would learn just that."""
         question, answer = sides.question[:MAX_CHARACTERS], sides.answer[:MAX_CHARACTERS]
-        own_question = self.questions.get(sides.asker, NO_GRAMS)
-        own_answer = self.answers.get(sides.answerer, NO_GRAMS)
+        asked, answered = grams(question), grams(answer)
         found = {f"question_{k}": v for k, v in _text(question).items()}
         found |= {f"answer_{k}": v for k, v in _text(answer).items()}
-        found |= {f"question_{k}": v for k, v in self._in_questions.features(asked, own_question).items()}
-        found |= {f"answer_{k}": v for k, v in self._in_answers.features(answered, own_answer).items()}
+        found |= {f"question_{k}": v for k, v in self._questions.rarity(asked, sides.asker).items()}
+        found |= {f"answer_{k}": v for k, v in self._answers.rarity(answered, sides.answerer).items()}
         found |= self._ending(answer, sides.answerer)
         found["length_ratio"] = found["answer_length"] - found["question_length"]
-        found["shared"] = self._in_questions.shared(asked, answered)
+        found["shared"] = self._questions.shared(asked, answered)
+        found["copy_of_earlier"] = self._answers.closest(answered, near.earlier)
+        found["copy_of_any"] = self._answers.closest(answered, near.later, found["copy_of_earlier"])
+        found["same_question"] = self._questions.closest(asked, near.earlier)
         return found
 
     def _ending(self, answer: str, source: int) -> Features:
@@ -84,52 +82,13 @@ class SetStatistics:
         if not words:
             return {"last_word_ends": math.nan, "last_word_known": math.nan, "unknown_words": math.nan}
         own = self._own_words.get(source, frozenset())
-        known = [self._words[w] - (w in own) for w in words]
+        known = [self._words.get(w, 0) - (w in own) for w in words]
         ends = self._last[words[-1]] - (words[-1] == self._own_last.get(source))
         return {
             "last_word_ends": math.log((ends + 0.05) / (known[-1] + 0.1)),
             "last_word_known": math.log(known[-1] + 1),
-            "unknown_words": sum(k == 0 for k in known) / len(known),
+            "unknown_words": known.count(0) / len(known),
         }
-
-
-class _Rarity:
-    """Log of one over the share of a set's texts that have a gram, looked up."""
-
-    def __init__(self, texts: Iterable[Grams], rows: int) -> None:
-        counts = Counter(g for found in texts for part in found for g in part)
-        logs = [math.log((rows + 1) / (k + 1)) for k in range(rows + 1)]
-        self._unseen = logs[0]
-        self._all = {g: logs[k] for g, k in counts.items()}
-        self._but_one = {g: logs[k - 1] for g, k in counts.items()}
-        """Where one of the texts that have the gram does not count."""
-
-    def features(self, found: Grams, own: Grams) -> Features:
-        """Rarity of the trigrams (mean and top decile) and of the rarest character, and how many characters few
-        texts have. A text whose grams are `own` does not count."""
-        three = sorted(self._of(found.trigrams, own.trigrams))
-        one = self._of(found.characters, own.characters)
-        return {
-            "rarity": sum(three) / len(three) if three else math.nan,
-            "rarity_high": three[int(0.9 * len(three))] if three else math.nan,
-            "rarest_character": max(one, default=math.nan),
-            "rare_characters": sum(v > 3 for v in one),
-        }
-
-    def shared(self, asked: Grams, answered: Grams) -> float:
-        """Share of the question's trigrams that the answer has, weighted by their rarity among questions."""
-        inside = [g for g in asked.trigrams if not (g[0].isspace() or g[-1].isspace())]
-        total = math.fsum(self._all.get(g, self._unseen) for g in inside)
-        if total <= 0:
-            return math.nan
-        return math.fsum(self._all.get(g, self._unseen) for g in inside if g in answered.trigrams) / total
-
-    def _of(self, found: frozenset[str], own: frozenset[str]) -> list[float]:
-        both = found & own
-        rarity = list(map(self._but_one.__getitem__, both))
-        if len(both) < len(found):
-            rarity += [self._all.get(g, self._unseen) for g in found - own]
-        return rarity
 
 
 def _text(text: str) -> Features:
@@ -141,7 +100,7 @@ def _text(text: str) -> Features:
         kinds[unicodedata.category(character)] += n
     words = text.lower().split()
     counts = Counter(words)
-    pairs = Counter(pairwise(words))
+    pairs = set(pairwise(words))
     stripped = text.strip()
     data = text.encode("utf-8", "replace")
     return {
@@ -159,12 +118,14 @@ def _text(text: str) -> Features:
         "spacing": len(_SPACING.findall(text)) / size,
         "scripts": len({_script(c) for c in letters if c.isalpha()}),
         "mixed_words": sum(map(_is_mixed, text.split())) / max(1, len(words)),
-        "markup": len(_MARKUP.findall(text)),
-        "addresses": len(_ADDRESS.findall(text)),
+        "markup": 0 if _IN_MARKUP.isdisjoint(letters) else len(_MARKUP.findall(text)),
+        "addresses": len(
+            (_ADDRESS if "@" in letters or "://" in text or "www." in text else _NUMBERS).findall(text)
+        ),
         "distinct_words": len(counts) / max(1, len(words)),
         "top_word": max((n for w, n in counts.items() if len(w) > 3), default=0),
-        "repeated_pairs": sum(n - 1 for n in pairs.values()) / max(1, len(words) - 1),
-        "longest_run": _longest_run(words) if any(a == b for a, b in pairs) else min(1, len(words)),
+        "repeated_pairs": (max(0, len(words) - 1) - len(pairs)) / max(1, len(words) - 1),
+        "longest_run": _longest_run(words) if any(starmap(eq, pairs)) else min(1, len(words)),
         "compression": len(zlib.compress(data)) / (len(data) + 8),
         "first_capital": stripped[:1].isupper(),
         "first_letter": stripped[:1].isalnum(),
@@ -172,6 +133,10 @@ def _text(text: str) -> Features:
         "end_dots": stripped.endswith(("...", "…")),
         **layout(text, letters),
     }
+
+
+def _may_have_address(text: str) -> bool:
+    return "@" in text or "://" in text or "www." in text
 
 
 def _longest_run(words: Sequence[str]) -> int:
@@ -197,6 +162,7 @@ def _end(text: str) -> float:
     return 5 if unicodedata.category(text[-1])[0] == "P" else 6
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _is_mixed(word: str) -> bool:
     """Whether a sign stands between letters or digits, or a small letter before a capital one."""
     inner = word.strip(".,;:!?()[]\"'")

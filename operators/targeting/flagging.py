@@ -47,6 +47,7 @@ def flag_records(
     labels: Sequence[bool | None] | None = None,
     ask: Ask | None = None,
     ask_for: int = 0,
+    workers: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Targeting:
     """Scores every record as clean or low quality; one that lacks a side, where most do not, is of low quality.
@@ -55,7 +56,7 @@ def flag_records(
     `labels` the classifier learns from the set itself and damaged copies of it; with labels (True: low quality,
     None: unknown) it learns from those, and the unsupervised verdict is one of its features. `ask(places)` gives
     up to `ask_for` further labels, asked where they tell most. `precision` in (0, 1) is asked of the records
-    flagged True, on average.
+    flagged True, on average. `workers` are the processes that read the texts of a large set.
 
     Raises DataError where vectors or labels do not fit the records or are not finite, ConfigError where
     `precision` is out of range.
@@ -71,7 +72,7 @@ def flag_records(
         return _undecided(n, f"{n} records are too few to tell good from bad (at least {FEWEST_RECORDS})")
     of_records = whole(vectors)
     check_finite(of_records)
-    matrix = build_matrix(records, vectors, of_records, seed=seed, progress=progress)
+    matrix = build_matrix(records, vectors, of_records, seed=seed, workers=workers, progress=progress)
     unaided = without_labels(matrix, seed)
     given = list(labels) if labels is not None else [None] * n
     aided = (ask is not None and ask_for > 0) or any(v is not None for v in given)

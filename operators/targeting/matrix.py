@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from operators.data.records import Record
 from operators.targeting.corruptions import CORRUPTIONS, Sides
-from operators.targeting.features import MAX_CHARACTERS, SetStatistics, grams
+from operators.targeting.describing import CHUNK, Describer, Part
+from operators.targeting.features import OVERLAPS
+from operators.targeting.grams import MAX_CHARACTERS
 from operators.targeting.relations import NAMES, Relations
 
 KNOWN = 5000
 """Records that the set's statistics, neighbours and damaged copies are taken from: all of a smaller set, a random
 part of a larger one, so that time and memory grow linearly."""
-_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -51,34 +52,38 @@ def build_matrix(
     *,
     seed: int,
     kinds: Sequence[str] = tuple(CORRUPTIONS),
+    workers: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Matrix:
     """Numbers of all records and of copies damaged in the given `kinds` (none: no copies).
 
     `vectors` are of the records' sides, shape (n, 2, d), `of_records` of the whole records, shape (n, d): see
-    `operators.record_vectors`. A copy uses the vectors of the records its two sides come from.
+    `operators.record_vectors`. A copy uses the vectors of the records its two sides come from. The texts of a
+    large set are read by as many processes as `workers`, with the same result.
     """
     sides = [_readable(Sides(*r.sides, i, i)) for i, r in enumerate(records)]
     rng = np.random.default_rng(seed)
     known = np.sort(rng.permutation(len(sides))[:KNOWN])
-    stats = SetStatistics({int(i): sides[i] for i in known})
-    relations = Relations(of_records, vectors[:, 0], vectors[:, 1], stats, seed)
+    relations = Relations(of_records, vectors[:, 0], vectors[:, 1], known, seed)
+    describer = Describer({int(i): sides[i] for i in known}, workers)
     copies, made_as = _damage(sides, known, kinds, rng)
-    names: list[str] = []
+    of_texts = describer.names()
+    text_only = len(of_texts) - len(OVERLAPS)
+    names = [*of_texts[:text_only], *NAMES, *OVERLAPS]
 
     def numbers(part: Sequence[Sides]) -> np.ndarray:
-        blocks = []
-        for start in range(0, len(part), _CHUNK):
-            chunk = part[start : start + _CHUNK]
-            asked = [grams(s.question) for s in chunk]
-            answered = [grams(s.answer) for s in chunk]
-            texts = [stats.features(s, q, a) for s, q, a in zip(chunk, asked, answered, strict=True)]
-            names[:] = [*texts[0], *NAMES]
-            values = np.array([list(t.values()) for t in texts], np.float64)
-            blocks.append(np.hstack([values, relations.features(chunk, asked, answered)]))
+        chunks = [part[start : start + CHUNK] for start in range(0, len(part), CHUNK)]
+        parts: Iterator[Part] = ((chunk, [relations.near(each) for each in chunk]) for chunk in chunks)
+        found = np.empty((len(part), len(names)))
+        done = 0
+        for chunk, texts in zip(chunks, describer.numbers(parts, len(part)), strict=True):
+            rows = found[done : done + len(chunk)]
+            rows[:, :text_only], rows[:, -len(OVERLAPS) :] = texts[:, :text_only], texts[:, text_only:]
+            rows[:, text_only : -len(OVERLAPS)] = relations.features(chunk)
+            done += len(chunk)
             if progress:
-                progress("describing records", min(start + _CHUNK, len(part)), len(part))
-        return np.vstack(blocks) if blocks else np.empty((0, len(names)))
+                progress("describing records", done, len(part))
+        return found
 
     rows, copied_rows = numbers(sides), numbers(copies)
     sources = np.array([c.asker for c in copies], int)

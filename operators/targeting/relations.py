@@ -1,5 +1,5 @@
 """What the classifier sees of a record's place in its set: does its answer fit its question better than others
-would, do alike questions have alike answers, does an earlier record say the same?"""
+would, do alike questions have alike answers, which records are like it?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.targeting.corruptions import Sides
-from operators.targeting.features import Grams, SetStatistics
+from operators.targeting.features import Near
 
 NAMES = (
     "similarity",
@@ -20,40 +20,42 @@ NAMES = (
     "answers_agree",
     "questions_agree",
     "nearest_answer",
-    "copy_of_earlier",
-    "copy_of_any",
-    "same_question",
 )
 _NEIGHBOURS = 8
+_NOBODY = -1
+_BLOCK = 1 << 16
 _OTHERS = 1000
 """Records whose questions and answers a pair is compared with for its rank."""
 
 
 class Relations:
     """A set's embeddings of whole records, questions and answers (unit rows, each of shape (n, d)), prepared
-    for `features`. Neighbours are searched among the records that `stats` knows."""
+    for `features`. Neighbours are searched among the `known` places, in rising order."""
 
     def __init__(
-        self, whole: np.ndarray, questions: np.ndarray, answers: np.ndarray, stats: SetStatistics, seed: int
+        self, whole: np.ndarray, questions: np.ndarray, answers: np.ndarray, known: np.ndarray, seed: int
     ) -> None:
-        self._stats = stats
+        self._known = frozenset(known.tolist())
         self._plain = questions, answers
         self._q, self._a = _centred(questions), _centred(answers)
-        known = np.array(sorted(stats.answers))
         self._others = np.random.default_rng(seed).permutation(known)[:_OTHERS]
         self._like = _neighbours(whole, known)
         self._like_question = _neighbours(self._q, known)
         self._like_answer = _neighbours(self._a, known)
 
-    def features(self, sides: Sequence[Sides], asked: Sequence[Grams], answered: Sequence[Grams]) -> np.ndarray:
-        """Float64 of shape (len(sides), len(NAMES)), NaN where a side is empty. `asked` and `answered` are the
-        grams of the two sides."""
-        found = np.hstack([self._fit(sides), np.zeros((len(sides), 6))])
-        for i, each in enumerate(sides):
-            found[i, 6:] = self._neighbourhood(each, asked[i], answered[i])
-            if not each.question.strip() or not each.answer.strip():
-                found[i, : NAMES.index("copy_of_earlier")] = np.nan
+    def features(self, sides: Sequence[Sides]) -> np.ndarray:
+        """Float64 of shape (len(sides), len(NAMES)), NaN where a side is empty."""
+        found = np.hstack([self._fit(sides), self._agreement(sides)])
+        found[[not (each.question.strip() and each.answer.strip()) for each in sides]] = np.nan
         return found
+
+    def near(self, sides: Sides) -> Near:
+        """The known records most like this one. A damaged record takes its source's place in the set; an added
+        copy comes after all that is like it."""
+        like = [i for i in self._like[sides.asker].tolist() if i not in (_NOBODY, sides.asker, sides.answerer)]
+        if sides.copy and sides.asker in self._known:
+            return Near([sides.asker, *like], [])
+        return Near([i for i in like if i < sides.asker], [i for i in like if i > sides.asker])
 
     def _fit(self, sides: Sequence[Sides]) -> np.ndarray:
         """Similarity of question and answer, plain and with the set's means removed; the share of other
@@ -73,32 +75,24 @@ class Relations:
             found[:, column + 2] = (similarity - rival.mean(axis=1).filled(0)) / spread
         return found
 
-    def _neighbourhood(self, sides: Sides, asked: Grams, answered: Grams) -> list[float]:
-        # A damaged record takes its source's place in the set; an added copy joins it.
-        own = {sides.asker, sides.answerer}
-        ask = [i for i in self._like_question[sides.asker] if i not in own]
-        say = [i for i in self._like_answer[sides.answerer] if i not in own]
-        like = [i for i in self._like[sides.asker] if i not in own]
-        earlier = {i for i in like if i < sides.asker}
-        if sides.copy and sides.asker in self._stats.answers:
-            like = [sides.asker, *like]
-            earlier = set(like)
-        overlap = {i: _jaccard(answered, self._stats.answers[i]) for i in like}
-        q, a = self._q[sides.asker], self._a[sides.answerer]
-        return [
-            float((self._a[ask] @ a).mean()) if ask else np.nan,
-            float((self._q[say] @ q).mean()) if say else np.nan,
-            float((self._a[say] @ a).max()) if say else np.nan,
-            max((overlap[i] for i in earlier), default=0.0),
-            max(overlap.values(), default=0.0),
-            max((_jaccard(asked, self._stats.questions[i]) for i in earlier), default=0.0),
+    def _agreement(self, sides: Sequence[Sides]) -> np.ndarray:
+        """How alike the answers to like questions are, and the questions of like answers; and how alike the
+        answer is to the nearest other one."""
+        asker = np.array([s.asker for s in sides])
+        answerer = np.array([s.answerer for s in sides])
+        q, a = self._q[asker], self._a[answerer]
+
+        def similarities(like: np.ndarray, sought: np.ndarray, vectors: np.ndarray) -> np.ma.MaskedArray:
+            others = (like == _NOBODY) | (like == asker[:, None]) | (like == answerer[:, None])
+            return np.ma.array(np.einsum("ikd,id->ik", vectors[like], sought), mask=others)
+
+        ask, say = self._like_question[asker], self._like_answer[answerer]
+        found = [
+            similarities(ask, a, self._a).mean(axis=1),
+            similarities(say, q, self._q).mean(axis=1),
+            similarities(say, a, self._a).max(axis=1),
         ]
-
-
-def _jaccard(a: Grams, b: Grams) -> float:
-    common = len(a.trigrams & b.trigrams) + len(a.characters & b.characters)
-    both = len(a.trigrams) + len(a.characters) + len(b.trigrams) + len(b.characters) - common
-    return common / max(1, both)
+        return np.column_stack([np.ma.filled(each.astype(np.float64), np.nan) for each in found])
 
 
 def _centred(rows: np.ndarray) -> np.ndarray:
@@ -107,12 +101,21 @@ def _centred(rows: np.ndarray) -> np.ndarray:
     return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
 
 
-def _neighbours(rows: np.ndarray, known: np.ndarray) -> list[list[int]]:
-    """For every row the places of the nearest other ones among `known`, by inner product, nearest first."""
+def _neighbours(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """For every row the places of the nearest other ones among `known`, by inner product, nearest first: int32 of
+    shape (n, _NEIGHBOURS), `_NOBODY` where there are fewer."""
     import faiss
 
     index = faiss.IndexFlatIP(rows.shape[1])
     index.add(np.ascontiguousarray(rows[known], np.float32))
-    _, found = index.search(np.ascontiguousarray(rows, np.float32), min(len(known), _NEIGHBOURS + 1))
-    # Among equal rows a row need not find itself first, nor at all.
-    return [[int(i) for i in known[near] if i != row][:_NEIGHBOURS] for row, near in enumerate(found)]
+    found = np.full((len(rows), _NEIGHBOURS), _NOBODY, np.int32)
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK]
+        _, near = index.search(np.ascontiguousarray(part, np.float32), min(len(known), _NEIGHBOURS + 1))
+        places = known[near]
+        # Among equal rows a row need not find itself first, nor at all.
+        own = places == np.arange(start, start + len(part))[:, None]
+        order = np.argsort(own, axis=1, kind="stable")[:, :_NEIGHBOURS]
+        places = np.where(own, _NOBODY, places)
+        found[start : start + len(part), : order.shape[1]] = np.take_along_axis(places, order, axis=1)
+    return found

@@ -8,7 +8,11 @@ _STOPS = ".!?…。！？｡।॥؟۔።။៕܀։॥"
 _CLOSERS = "\"'”’»›)\\]}）】」』》*_`~"
 _COMPLETE = re.compile(rf"[{_STOPS}][{_CLOSERS}\s]*\Z|```\s*\Z|[|}}>;]\s*\Z|[{_STOPS}]\s?\[?\d{{1,4}}\]?\Z")
 _ELLIPSIS = re.compile(rf"(?:\.\s?\.\s?\.|…)[{_CLOSERS}\s]*\Z")
-_BOUNDARY = re.compile(rf"(?<=[。！？｡])|(?<=[{_STOPS}][{_CLOSERS}])\s+|(?<=[{_STOPS}])\s+|\n+")
+# Begins with white space, which a search finds fast, and looks back from there.
+_AFTER_STOP = rf"\s(?:(?<=[{_STOPS}][{_CLOSERS}]\s)\s*|(?<=[{_STOPS}]\s)\s*|(?<=\n)\n*)"
+_UNSPACED_STOPS = "。！？｡"
+_BOUNDARY = re.compile(_AFTER_STOP)
+_UNSPACED_BOUNDARY = re.compile(rf"(?<=[{_UNSPACED_STOPS}])|{_AFTER_STOP}")
 _LAST_STOP = re.compile(rf"[{_STOPS}][{_CLOSERS}]*(?=\s|\Z)|[。！？｡][{_CLOSERS}]*")
 # Dots that end no sentence: initials and the abbreviations of prose that come before a capital or a number.
 _ABBREVIATION = re.compile(
@@ -102,4 +106,6 @@ def cut_to_sentence(text: str) -> str:
 def split_sentences(text: str) -> list[str]:
     """Sentences and lines of the text, in order, with their stops; white space between is lost. In scripts that
     write none, what follows a stop (a closing quotation mark, a second stop) begins the next."""
-    return [part for part in _BOUNDARY.split(text) if part and part.strip()]
+    unspaced = any(stop in text for stop in _UNSPACED_STOPS)
+    parts = (_UNSPACED_BOUNDARY if unspaced else _BOUNDARY).split(text)
+    return [part for part in parts if part and part.strip()]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from operators.data.records import Record
+from operators.data.records import Message, Record
+from operators.training.templates import accepted, render
 
 
 def generate(
@@ -46,6 +47,5 @@ def generate(
 
 
 def _prompt(record: Record, tokenizer: Any) -> str:
-    turns = [{"role": m.role, "content": m.content} for m in record.before_answer]
-    turns = turns or [{"role": "user", "content": ""}]  # no template renders nothing
-    return str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+    messages = record.before_answer or (Message("user", ""),)  # no template renders nothing
+    return render(accepted(messages, tokenizer), tokenizer, to_answer=True)

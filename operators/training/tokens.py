@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operators.data.records import Record
+from operators.training.templates import Turns, accepted, render
 
 IGNORE = -100
 """Label that torch's cross entropy leaves out."""
@@ -28,14 +29,17 @@ def encode(record: Record, tokenizer: Any, max_length: int) -> Example | None:
     (Qwen3's thoughts stand in the last answer only). None where no label is left: the record has no answer, or
     its prompt alone fills `max_length`.
     """
-    turns = [{"role": m.role, "content": m.content} for m in record.messages]
+    if not any(m.role == "assistant" for m in record.messages):
+        return None
+    turns = accepted(record.messages, tokenizer)
+    completions = [i for i, turn in enumerate(turns) if turn["role"] == "assistant"]
+    if record.messages[0].role == "assistant":
+        del completions[0]
     ids: list[int] = []
     labels: list[int] = []
-    for i, message in enumerate(record.messages):
-        if message.role != "assistant" or i == 0:
-            continue
-        prompt = _template(tokenizer, turns[:i], add_generation_prompt=True)
-        full = _template(tokenizer, turns[: i + 1], add_generation_prompt=False)
+    for i in completions:
+        prompt = _tokens(turns[:i], tokenizer, to_answer=True)
+        full = _tokens(turns[: i + 1], tokenizer, to_answer=False)
         # Tokens of earlier turns may differ from what we hold if a template rewrites history; what the model
         # is trained to write is then still exactly the part after this prompt.
         start = _common_prefix(prompt, full)
@@ -104,10 +108,9 @@ def length_batches(examples: Sequence[Example], limit: int) -> list[list[int]]:
     return batches
 
 
-def _template(tokenizer: Any, turns: list[dict[str, str]], *, add_generation_prompt: bool) -> list[int]:
+def _tokens(turns: Turns, tokenizer: Any, *, to_answer: bool) -> list[int]:
     # Rendered to text first: with tokenize=True the return type differs between transformers versions.
-    text = tokenizer.apply_chat_template(turns, add_generation_prompt=add_generation_prompt, tokenize=False)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return list(tokenizer(render(turns, tokenizer, to_answer=to_answer), add_special_tokens=False)["input_ids"])
 
 
 def _common_prefix(a: list[int], b: list[int]) -> int:

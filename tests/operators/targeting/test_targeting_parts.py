@@ -15,16 +15,19 @@ from operators.data.records import Message, Record
 from operators.example import build_example
 from operators.models import STATIC_MINILM
 from operators.record_vectors import embed_records, whole
+from operators.targeting import describing
 from operators.targeting.classifier import with_labels, with_prior_of_set, without_labels
 from operators.targeting.corruptions import CORRUPTIONS, Sides
-from operators.targeting.features import MAX_CHARACTERS, SetStatistics, grams
+from operators.targeting.features import Near, SetStatistics
 from operators.targeting.flagging import thresholds
 from operators.targeting.folds import Examples, out_of_fold
+from operators.targeting.grams import MAX_CHARACTERS
 from operators.targeting.learners import boosted
 from operators.targeting.matrix import Matrix, build_matrix
 
 PROSE = st.text("abcdefgh ,.é医", min_size=1, max_size=80).filter(str.strip)
 SIDES = st.builds(Sides, PROSE, PROSE, st.just(0), st.just(0))
+NOBODY = Near([], [])
 OTHER = Sides("What is fever?", "A temperature above normal.", 1, 1)
 
 
@@ -49,7 +52,7 @@ def test_damage_changes_most_records(kind):
 def described(answer: str, question: str = "What is a narrow palate?") -> dict[str, float]:
     base = [Sides(f"What is term {i}?", f"A finding number {i} of the palate.", i, i) for i in range(30)]
     stats = SetStatistics(dict(enumerate(base)))
-    return stats.features(Sides(question, answer, 0, 0), grams(question), grams(answer))
+    return stats.features(Sides(question, answer, 0, 0), NOBODY)
 
 
 def test_features_see_the_damage_they_are_for():
@@ -77,8 +80,8 @@ def test_features_see_how_a_text_is_laid_out():
 def test_an_original_is_no_better_known_than_a_stranger():
     rows = [Sides("q", "common words here", i, i) for i in range(20)] + [Sides("q", "zyx wvu", 20, 20)]
     stats = SetStatistics(dict(enumerate(rows)))
-    original = stats.features(rows[20], grams("q"), grams("zyx wvu"))
-    stranger = stats.features(Sides("q", "zyx wvu", 0, 0), grams("q"), grams("zyx wvu"))
+    original = stats.features(rows[20], NOBODY)
+    stranger = stats.features(Sides("q", "zyx wvu", 0, 0), NOBODY)
     assert original["unknown_words"] == 1
     assert original["answer_rarity"] > stranger["answer_rarity"]
 
@@ -216,3 +219,26 @@ def test_standing_out_counts_where_the_copies_confirm_it(damaged_alike):
     low = (found[stands_out] > 0.5).mean()
     assert low > 0.9 if damaged_alike else low < 0.1
     assert (found[~stands_out] > 0.5).mean() < 0.1
+
+
+def test_processes_describe_a_set_as_one_core_does(monkeypatch):
+    monkeypatch.setattr(describing, "WORTH_PROCESSES", 100)
+    records = [
+        Record(str(i), (Message("user", f"What is term {i % 90}?"), Message("assistant", f"A finding {i} of it.")))
+        for i in range(1200)
+    ]
+    vectors = np.random.default_rng(0).normal(size=(len(records), 2, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    seen: list[tuple[str, int, int]] = []
+    alone, together = (
+        build_matrix(
+            records, vectors, whole(vectors), seed=0, workers=workers, progress=lambda *step: seen.append(step)
+        )
+        for workers in (1, 2)
+    )
+    assert np.array_equal(alone.records, together.records, equal_nan=True)
+    assert np.array_equal(alone.copies, together.copies, equal_nan=True)
+    assert alone.names == together.names
+    steps = seen[: len(seen) // 2]
+    assert steps == seen[len(seen) // 2 :]
+    assert steps[:3] == [("describing records", done, 1200) for done in (512, 1024, 1200)]
