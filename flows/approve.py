@@ -10,6 +10,7 @@ from prefect.input import RunInput
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.asking import ask_again
 from flows.uploads import settle
 from operators.approvals import Approval, approve, reject
 from operators.config import Settings
@@ -21,7 +22,7 @@ from operators.report import decision_summary
 from operators.results import SearchResult
 from tasks.deciding import keep_for_decision
 from tasks.durable import in_store
-from tasks.events import APPROVED, send, send_created
+from tasks.events import APPROVED, send
 from tasks.progress import say
 from tasks.s3_block import use_s3_block
 
@@ -118,15 +119,6 @@ def let_go(upload: Upload, approval: Approval, ledger: Ledger, store: str, set_a
         settle(failed, ledger.copy_of(upload), store=store, set_aside=set_aside)
     else:
         ask_again(upload, ledger)
-
-
-def ask_again(upload: Upload, ledger: Ledger) -> None:
-    """Sends the event of an upload that waits no more."""
-    ledger.stop_waiting(upload)
-    entry = ledger.entries()[str(upload.id)]
-    attempt = max(entry.asked, entry.claims) + 1  # an event whose id was seen lately would be dropped
-    if ledger.mark_asked(upload, attempt):
-        send_created(upload, attempt)
 
 
 def approve_found(run: str, data_set: str | None, store: str, by: str, note: str) -> Approval:

@@ -82,7 +82,7 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
     recipe = read_recipe(approval.recipe) if approval else None
     told = config.data_format
     if recipe is None and config.search is not None and told == RowFormat():
-        told = RowFormat(format=config.search.data.format, columns=config.search.data.columns)
+        told = config.search.data.row_format
     data = read_as(copy, told, recipe)
     loaded = load_input(copy, data, config.store)
     say(f"data set {data_set}: {loaded.dataset.rows} records, {loaded.quarantined} bad rows")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from flows.asking import ask
 from operators.errors import DataError
 from operators.intake.ledger import Ledger
 from operators.intake.uploads import find_upload
-from tasks.events import send_created
 from tasks.s3_block import use_s3_block
 
 
@@ -24,5 +24,4 @@ def retry_upload(uri: str, store: str) -> None:
         outcome = ledger.outcome(upload)
         state = f"it is {outcome.status}" if outcome else "it has no end yet"
         raise DataError(f"{uri}: has not failed in the store {store} ({state}), so there is nothing to retry")
-    ledger.mark_asked(upload, 1)
-    send_created(upload, anew=True)
+    ask(upload, ledger, 1, anew=True)

@@ -11,7 +11,8 @@ from prefect import flow
 from prefect.client.schemas.objects import FlowRun
 from pydantic import Field
 
-from flows.approve import ask_again, let_go
+from flows.approve import let_go
+from flows.asking import ask, ask_again
 from flows.uploads import ATTEMPTS, settle
 from operators.approvals import history
 from operators.config import SearchConfig, Settings
@@ -19,7 +20,7 @@ from operators.intake.ledger import Entry, Ledger, Outcome
 from operators.intake.uploads import Upload, list_uploads
 from operators.publishing import read_bytes
 from operators.results import SearchResult
-from tasks.events import send_created, send_search_finished
+from tasks.events import send_search_finished
 from tasks.progress import say
 from tasks.runs import (
     asked_about,
@@ -104,16 +105,10 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
 
 
 def _ask(ledger: Ledger, upload: Upload, attempt: int) -> bool:
-    """Sends the upload's n-th event, unless another pass does."""
-    if not ledger.mark_asked(upload, attempt):
-        return False
-    try:
-        send_created(upload, attempt)
-    except Exception:
-        ledger.take_back(upload, attempt)
-        raise
-    say(f"{upload.uri}: {'new' if attempt == 1 else f'asked for again ({attempt})'}")
-    return True
+    asked = ask(upload, ledger, attempt)
+    if asked:
+        say(f"{upload.uri}: {'new' if attempt == 1 else f'asked for again ({attempt})'}")
+    return asked
 
 
 def _alive(ledger: Ledger, upload: Upload, runs: dict[str, list[FlowRun]], config: WatchConfig) -> bool:

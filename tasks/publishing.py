@@ -8,7 +8,7 @@ import posixpath
 from prefect import task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from operators.config import RowFormat, SearchConfig
+from operators.config import SearchConfig
 from operators.data.containers import output_name
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.data.writers import write
@@ -115,7 +115,7 @@ def make_recipe(
         evaluation=RecordsFile(file="evaluation.jsonl", sha256=splits.held_out.sha256),
         reference=RecordsFile(file="reference.json", sha256=reference.sha256),
         left_out="conversation" if config.data.evaluation else "question",
-        data_format=RowFormat(format=config.data.format, columns=config.data.columns),
+        data_format=config.data.row_format,
         task=config.data.task,
         evidence=result.verdict,
     )

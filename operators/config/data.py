@@ -31,6 +31,11 @@ class Data(RowFormat):
     search_questions: int = Field(48, ge=8, description="Development questions that selection may aim at")
     task: str = Field("", max_length=2000, description="What the model is for, in the owner's words")
 
+    @property
+    def row_format(self) -> RowFormat:
+        """How its rows are read, alone."""
+        return RowFormat(format=self.format, columns=self.columns)
+
 
 class Sampling(Settings):
     """Distribution-preserving sample on which strategies are compared."""

@@ -65,6 +65,17 @@ class Entry(BaseModel):
     waiting: bool = False
     settled: bool = False
 
+    def with_file(self, name: str, info: dict[str, object]) -> Entry:
+        """What is known with one more file, of which its file system tells `info`."""
+        kind, _, number = name.partition("-")
+        if kind == "asked" and int(number) > self.asked:
+            return self.model_copy(update={"asked": int(number), "asked_at": _modified(info)})
+        if kind == "claim":
+            return self.model_copy(update={"claims": max(self.claims, int(number))})
+        if name in ("waiting.json", "outcome.json"):
+            return self.model_copy(update={"waiting" if name == "waiting.json" else "settled": True})
+        return self
+
 
 class Ledger:
     """The uploads of one store."""
@@ -78,15 +89,15 @@ class Ledger:
         found: dict[str, Entry] = {}
         for name, info in (fs.find(root, detail=True) if fs.exists(root) else {}).items():
             folder, file = name.removeprefix(root).strip("/").split("/", 1)
-            entry = found.get(folder, Entry())
-            kind, _, number = file.partition("-")
-            if kind == "asked" and int(number) > entry.asked:
-                entry = entry.model_copy(update={"asked": int(number), "asked_at": _modified(info)})
-            elif kind == "claim":
-                entry = entry.model_copy(update={"claims": max(entry.claims, int(number))})
-            elif file in ("waiting.json", "outcome.json"):
-                entry = entry.model_copy(update={"waiting" if kind == "waiting.json" else "settled": True})
-            found[folder] = entry
+            found[folder] = found.get(folder, Entry()).with_file(file, info)
+        return found
+
+    def entry(self, upload: Upload) -> Entry:
+        """One upload's; an empty one where it was never seen."""
+        fs, folder = filesystem(self._place(upload))
+        found = Entry()
+        for name, info in (fs.find(folder, detail=True) if fs.exists(folder) else {}).items():
+            found = found.with_file(name.removeprefix(folder).strip("/"), info)
         return found
 
     def mark_asked(self, upload: Upload, attempt: int) -> bool:

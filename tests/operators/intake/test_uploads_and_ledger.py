@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from operators.intake.ledger import Ledger, Outcome, Waiting
+from operators.intake.ledger import Entry, Ledger, Outcome, Waiting
 from operators.intake.uploads import (
     Upload,
     UploadChanged,
@@ -94,6 +94,7 @@ def test_the_ledger_of_one_upload(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path / "store"))
     upload, other = put(tmp_path / "a.jsonl"), put(tmp_path / "b.jsonl")
     assert ledger.entries() == {}
+    assert ledger.entry(upload) == Entry()
     assert [ledger.mark_asked(upload, 1) for _ in range(3)] == [True, False, False]
     assert ledger.mark_asked(upload, 2)
     assert ledger.mark_asked(other, 1)
@@ -103,6 +104,8 @@ def test_the_ledger_of_one_upload(tmp_path: Path) -> None:
     entry = ledger.entries()[str(upload.id)]
     assert (entry.asked, entry.claims, entry.waiting, entry.settled) == (2, 1, False, False)
     assert abs(entry.asked_at - time.time()) < 60
+    assert ledger.entry(upload) == entry
+    assert ledger.entry(other) == ledger.entries()[str(other.id)]
     assert [w.upload for w in ledger.waiting()] == [other]
     ledger.take_back(upload, 2)
     assert ledger.entries()[str(upload.id)].asked == 1
