@@ -216,23 +216,27 @@ class Search:
         return {"prepared": ready.model_dump(mode="json"), "stages": clock.seconds}
 
     def baseline(self) -> dict[str, Any]:
-        """The model tuned on the unprocessed data, trained once however naive the search."""
+        """The models tuned on the unprocessed data, with two seeds, each trained once however naive the search:
+        every round's store has them."""
         from tasks.durable import in_store
         from tasks.training import fine_tune
 
         plan = self._ready().plan
-        tuned = in_store(fine_tune, plan.runtime.store)(
-            plan.sample,
-            plan.splits.judge,
-            plan.config.training,
-            plan.model_sha256,
-            plan.answer_tokens,
-            plan.runtime,
-        )
-        return {"steps": tuned.steps, "seconds": tuned.seconds}
+        tuned = [
+            in_store(fine_tune, plan.runtime.store)(
+                plan.sample,
+                plan.splits.judge,
+                plan.recipe(repeat),
+                plan.model_sha256,
+                plan.answer_tokens,
+                plan.runtime,
+            )
+            for repeat in (0, 1)
+        ]
+        return {"fine_tunes": len(tuned), "steps": tuned[0].steps, "seconds": sum(t.seconds for t in tuned)}
 
     def round(self, number: int) -> dict[str, Any]:
-        """One round of the search flow. Without reuse it finds a store that knows the baseline only, and empty
+        """One round of the search flow. Without reuse it finds a store that knows the baselines only, and empty
         caches."""
         from flows.iteration import search_iteration
         from operators.strategist.view import Remaining, agent_view

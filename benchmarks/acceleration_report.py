@@ -45,7 +45,9 @@ def totals(name: str, folder: Path) -> Figures:
     baseline = pieces.get("baseline")
     ready = Prepared.model_validate(prepared.value["prepared"]) if prepared else None
     steps = config["training"]["steps"]
-    trained = sum(r.work.fine_tunes_executed for _, r in rounds) + (baseline is not None)
+    trained = sum(r.work.fine_tunes_executed for _, r in rounds) + (
+        baseline.value["fine_tunes"] if baseline else 0
+    )
     whole = pieces.get("whole-set")
     figures: Figures = {
         "rows": ready.plan.splits.train.rows if ready else 0,

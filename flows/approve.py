@@ -8,7 +8,7 @@ from prefect import flow, suspend_flow_run
 from prefect.artifacts import create_markdown_artifact
 from prefect.input import RunInput
 from prefect.runtime import flow_run
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from flows.asking import ask_again
 from flows.uploads import settle
@@ -121,16 +121,19 @@ def let_go(upload: Upload, approval: Approval, ledger: Ledger, store: str, set_a
         ask_again(upload, ledger)
 
 
-def approve_found(run: str, data_set: str | None, store: str, by: str, note: str) -> Approval:
-    """What `autodp approve` does: puts a found recipe in force and lets waiting uploads go on.
+def approve_found(run: str, data_set: str | None, store: str | None, by: str, note: str) -> Approval:
+    """What `autodp approve` does: puts a found recipe in force and lets waiting uploads go on, in the search's
+    store and for its data set where no other is given.
 
-    Raises DataError where the directory is not that of a finished search.
+    Raises DataError where the directory is not that of a finished search, or cannot be read.
     """
     use_s3_block()
+    file = posixpath.join(run, "search.json")
     try:
-        found = SearchResult.model_validate_json(read_bytes(posixpath.join(run, "search.json")))
-    except ValueError:
-        raise DataError(f"{run}: holds no search.json; give the output directory of a finished search") from None
-    approval = approve(store, data_set or found.name, run, by=by, note=note)
+        found = SearchResult.model_validate_json(read_bytes(file))
+    except ValidationError:
+        raise DataError(f"{file}: is not of this release's searches; search again, or use that release") from None
+    store = store or found.store or ".autodp/store"
+    approval = approve(store, data_set or found.data_set or found.name, run, by=by, note=note)
     release(approval, store, posixpath.join(store, "quarantined"))
     return approval

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import posixpath
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +40,8 @@ def search(
 
         result = flow(settings)
     out = _out()
-    out.print(console_leaderboard(result.trials, result.verdict.strategy))
+    adopted = result.verdict.strategy if result.verdict.decision == "adopt" else None
+    out.print(console_leaderboard(result.trials, adopted))
     work = result.work
     _tell(
         out,
@@ -49,7 +51,7 @@ def search(
         f"{result.seconds['total']:.0f} s",
     )
     _tell(out, result.verdict.reason, style="bold")
-    _tell(out, f"Report, recipe and processed set: {Path(settings.output) / settings.name}")
+    _tell(out, f"Report, recipe and processed set: {posixpath.join(settings.output, settings.name)}")
 
 
 @app.command()
@@ -78,8 +80,8 @@ def process(
 @app.command()
 def approve(
     run: Annotated[str, typer.Argument(help="Output directory of a search; path or s3:// URL")],
-    data_set: Annotated[str | None, typer.Option(help="Data set that it is for; else the run's name")] = None,
-    store: Annotated[str, typer.Option(help="Content store with the registry")] = ".autodp/store",
+    data_set: Annotated[str | None, typer.Option(help="Data set that it is for; else the search's")] = None,
+    store: Annotated[str | None, typer.Option(help="Content store with the registry; else the search's")] = None,
     by: Annotated[str | None, typer.Option(help="Who approves; else the user of this machine")] = None,
     note: Annotated[str, typer.Option(help="Why; kept with the approval")] = "",
 ) -> None:
@@ -121,6 +123,8 @@ def receive(
     from flows.receiver import application, refuse_open
     from tasks.s3_block import use_s3_block
 
+    if not prefix.startswith("s3://"):
+        raise ConfigError(f"{prefix}: give an s3:// URL, below which the objects are that stores tell of")
     token = os.environ.get(token_env) or None
     refuse_open(host, token, token_env)
     use_s3_block()

@@ -11,15 +11,15 @@ from pydantic import BaseModel, ConfigDict
 from flows.plan import Plan
 from flows.training import Trainings, train
 from operators.data.store import DatasetRef
-from operators.errors import EndpointError
+from operators.errors import EndpointError, NothingLearned
 from operators.judging.statistics import noise_floor
-from operators.results import Comparison, LLMUsage, TeamRun, Trial, Work
+from operators.results import Comparison, FailedTrial, LLMUsage, TeamRun, Trial, Work
 from operators.strategist.base import Proposal
 from operators.strategist.space import Strategy, label, prefixes
 from operators.strategist.view import AgentView
 from operators.training.lora import FineTune
 from operators.verdict import best_trial
-from tasks.durable import in_store, raise_failure, was_executed
+from tasks.durable import failed_with, in_store, raise_failure, was_executed
 from tasks.judging import EarlyStop, judge
 from tasks.processing import apply_team
 from tasks.progress import say
@@ -33,6 +33,7 @@ class Round(BaseModel):
     model_config = ConfigDict(frozen=True)
     proposal: Proposal
     trials: list[Trial] = []
+    failed: list[FailedTrial] = []
     data: list[DatasetRef] = []
     """What each trial trained on, in their order."""
     baselines: list[FineTune] = []
@@ -47,7 +48,8 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
     """Tries up to `k` new strategies against the baseline.
 
     The baseline is trained beside the first round's strategies, and once more with another seed, to see what is
-    noise (A/A); later rounds find both in the store.
+    noise (A/A); later rounds find both in the store. A strategy whose records no model can be tuned on has failed,
+    and the others go on.
     """
     proposal, usage = _propose(number, view, k, plan)
     plan.runtime.count(usage)
@@ -57,16 +59,22 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
 
     # Teams first: trainings that wait for nothing would keep all cores from those that do.
     tree = process(proposal.strategies, plan, f"round {number}")
-    runs = train(list(proposal.strategies), tree, plan, f"round {number}")
+    begun = train(list(proposal.strategies), tree, plan, f"round {number}")
+    raise_failure([*tree.values(), begun.baseline, *begun.again])
+    errors = {s: error for s, model in begun.tuned.items() if (error := failed_with(model, NothingLearned))}
+    for s, error in errors.items():
+        say(f"round {number}: {label(s)} is left out: {error}")
+    strategies = [s for s in proposal.strategies if s not in errors]
+    runs = begun.without(errors)
     read = runs.answered(plan.splits.judge, plan)
     same = [judge_on(plan.splits.judge, twin, read.baseline, plan, "A/A - judge") for twin in read.again]
     stop = _early_stop(plan, history)
-    judged = {s: _judge(number, s, read, plan, stop) for s in proposal.strategies}
+    judged = {s: _judge(number, s, read, plan, stop) for s in strategies}
     raise_failure([*tree.values(), *runs.all, *read.all, *same, *judged.values()])
     floor = _noise_floor([a_a.result().outcomes for a_a in same], plan)
     trials = []
     claimed: set[Strategy] = set()
-    for s in proposal.strategies:
+    for s in strategies:
         trials.append(_trial(number, s, tree, runs, judged[s].result(), claimed, floor))
         claimed.update(prefixes(s))
         say(f"round {number}: {label(s)} scores {trials[-1].comparison.score:+.2f}")
@@ -74,7 +82,8 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
     return Round(
         proposal=proposal,
         trials=trials,
-        data=[tree[s].result().dataset for s in proposal.strategies],
+        failed=[FailedTrial(round=number, strategy=s, reason=str(error)) for s, error in errors.items()],
+        data=[tree[s].result().dataset for s in strategies],
         baselines=[model.result() for model in (runs.baseline, *runs.again)],
         same_data=[a_a.result() for a_a in same],
         work=_work(

@@ -96,7 +96,8 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         sample = in_store(draw_sample, config.store)(
             splits.train, config.sampling, embedder, embedder_sha256, config.seed, runtime
         )
-        say(f"{sample.dataset.rows} records sampled, {sample.dataset.flagged} of them flagged")
+        flagged = f", {sample.dataset.flagged} of them flagged" if config.targeting.enabled else ""
+        say(f"{sample.dataset.rows} records sampled{flagged}")
 
     context = TeamContext(
         seed=config.seed,
@@ -124,8 +125,10 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         counts=DataCounts(
             rows=loaded.dataset.rows,
             quarantined=loaded.quarantined,
-            flagged=dataset.flagged if config.targeting.enabled else 0,
+            flagged=dataset.flagged if config.targeting.enabled else None,
             sampled=sample.dataset.rows,
+            held_out=0 if evaluation else splits.held_out.rows,
+            left_out=loaded.dataset.rows - splits.train.rows - (0 if evaluation else splits.held_out.rows),
         ),
         fidelity=sample.fidelity,
         usage=usage,

@@ -17,7 +17,7 @@ from flows.prepare import Prepared, prepare
 from flows.verdict import deliver_verdict
 from operators.config import SearchConfig
 from operators.data.store import DatasetRef
-from operators.errors import BudgetExceeded
+from operators.errors import BudgetExceeded, NothingLearned
 from operators.jobs import spent
 from operators.judging.exam import require
 from operators.report import exam_table
@@ -66,6 +66,9 @@ def search(config: SearchConfig) -> SearchResult:
     exam, examined = _examine(plan, clock)
     rounds, stopped = _rounds(ready, clock)
     trials = _trials(rounds)
+    failed = [f for r in rounds for f in r.failed]
+    if failed and not trials:
+        raise NothingLearned(f"no strategy leaves records that a model can be tuned on: {failed[0].reason}")
     if not trials:
         raise BudgetExceeded(f"the budget ({stopped}) ended before a first trial: raise budget.{stopped}")
     work = reduce(_add, (r.work for r in rounds), _add(llm_work(ready.usage), examined))
@@ -88,6 +91,8 @@ def search(config: SearchConfig) -> SearchResult:
     final = runs[-1].result().dataset if runs else plan.splits.train
     result = SearchResult(
         name=config.name,
+        data_set=config.data_set,
+        store=config.store,
         verdict=end.verdict,
         trials=trials,
         work=work,
@@ -96,7 +101,8 @@ def search(config: SearchConfig) -> SearchResult:
         strategist=config.strategist_kind,
         stopped=stopped,
         final_reports=[run.result().reports for run in runs],
-        what_matters=what_matters(trials, list(plan.chains), ready.counts),
+        what_matters=what_matters(trials, list(plan.chains), ready.counts, config.judging.confidence),
+        failed=failed,
         lead=end.lead,
         exam=exam,
         same_data=[*next((r.same_data for r in rounds if r.same_data), []), *end.same_data],
@@ -165,12 +171,17 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
                 raise
             return rounds, "tokens"  # the trials of the rounds before it stand
         tried = len(trials) + len(rounds[-1].trials)
-        tell_budget(config.name, budget, number, tried, clock.minutes, reduce(_add, (r.work for r in rounds)))
+        tokens = spent(plan.runtime.ledger) if plan.runtime.ledger else _tokens(rounds)
+        tell_budget(config.name, budget, number, tried, clock.minutes, tokens)
         proposal = rounds[-1].proposal
         if proposal.decision != "continue":
             return rounds, proposal.decision
-        if not rounds[-1].trials:
+        if not (rounds[-1].trials or rounds[-1].failed):
             return rounds, "exhausted"
+
+
+def _tokens(rounds: Sequence[Round]) -> int:
+    return sum(r.work.llm_input_tokens + r.work.llm_output_tokens for r in rounds)
 
 
 def _trials(rounds: Sequence[Round]) -> list[Trial]:
@@ -183,7 +194,7 @@ def _remaining(ready: Prepared, rounds: Sequence[Round], clock: Clock) -> Remain
     tokens = spent(ledger) if ledger else 0
     return Remaining(
         rounds=budget.rounds - len(rounds),
-        trials=max(budget.trials - len(_trials(rounds)), 0),
+        trials=max(budget.trials - sum(len(r.trials) + len(r.failed) for r in rounds), 0),
         minutes=None if budget.minutes is None else round(budget.minutes - clock.minutes, 1),
         tokens=None if budget.tokens is None else budget.tokens - tokens,
     )
@@ -199,6 +210,7 @@ def _view(ready: Prepared, rounds: Sequence[Round], remaining: Remaining) -> Age
         trials=_trials(rounds),
         remaining=remaining,
         teams=list(ready.plan.chains),
+        failed=[f.strategy for r in rounds for f in r.failed],
         confidence=config.judging.confidence,
     )
 

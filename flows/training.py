@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from statistics import fmean
 from typing import NamedTuple
 
@@ -12,11 +12,12 @@ from prefect.futures import PrefectFuture
 from flows.plan import Plan
 from operators.config import Racing
 from operators.data.store import DatasetRef
+from operators.errors import NothingLearned
 from operators.results import TeamRun
 from operators.strategist.space import Strategy, label
 from operators.training.lora import FineTune
 from tasks.answering import answer
-from tasks.durable import in_store, raise_failure
+from tasks.durable import failed_with, in_store, raise_failure
 from tasks.progress import say
 from tasks.training import fine_tune
 
@@ -39,6 +40,10 @@ class Trainings(NamedTuple):
         """Every training that the round waits for."""
         early = [] if self.early_baseline is None else [self.early_baseline]
         return [*early, self.baseline, *self.again, *self.tuned.values()]
+
+    def without(self, failed: Collection[Strategy]) -> Trainings:
+        """The same without the models that could not be tuned."""
+        return self._replace(tuned={s: model for s, model in self.tuned.items() if s not in failed})
 
     def answered(self, questions: DatasetRef, plan: Plan) -> Trainings:
         """The same models with their answers, where a judge reads these; it reads none of a stopped one."""
@@ -68,13 +73,14 @@ def train(strategies: list[Strategy], tree: Tree, plan: Plan, when: str) -> Trai
     begun: dict[Strategy, PrefectFuture[FineTune]] = {}
     early: PrefectFuture[FineTune] | None = None
     stopped: frozenset[Strategy] = frozenset()
-    if going < len(strategies):
-        until = math.ceil(racing.check * plan.config.training.steps)
+    until = math.ceil(racing.check * plan.config.training.steps)
+    if going < len(strategies) and until < plan.config.training.steps:
         early = _fine_tune(plan.sample, plan, "baseline - begin", until=until)
         begun = {s: _fine_tune(tree[s], plan, f"{when} - begin {label(s)}", until=until) for s in strategies}
-        raise_failure([*tree.values(), early, *begun.values()])
-        losses = {s: fmean(future.result().question_nll) for s, future in begun.items()}
-        stopped = frozenset(sorted(strategies, key=losses.__getitem__)[going:])
+        raise_failure([*tree.values(), early])
+        failed = {s for s, model in begun.items() if failed_with(model, NothingLearned)}
+        losses = {s: fmean(model.result().question_nll) for s, model in begun.items() if s not in failed}
+        stopped = frozenset([*failed, *sorted(losses, key=losses.__getitem__)[going:]])
         say(f"{when}: after {until} steps {', '.join(label(s) for s in strategies if s in stopped)} stop")
 
     def whole(s: Strategy) -> PrefectFuture[FineTune]:

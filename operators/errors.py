@@ -15,6 +15,10 @@ class DataError(AutoDPError, ValueError):
     """The data cannot be used: names the file, the row where there is one, and the fix."""
 
 
+class NothingLearned(DataError):
+    """A model cannot be tuned on these records: none can be learned from, or the training diverges on them."""
+
+
 class Unreachable(DataError):
     """A place cannot be read or written at the moment: a network, a permission, a full disk. Trying again may
     help; the data themselves may be fine."""

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from operators.data.store import Store
-from operators.errors import DataError, Unreachable
 from operators.results import Recipe
 
 
@@ -44,13 +43,10 @@ def read_bytes(uri: str) -> bytes:
     """A file's bytes, local or remote. Raises DataError where it cannot be read."""
     import fsspec
 
-    try:
-        with fsspec.open(uri, "rb") as f:
-            return bytes(f.read())
-    except FileNotFoundError:
-        raise DataError(f"{uri}: cannot be read (FileNotFoundError)") from None
-    except (OSError, ValueError) as e:
-        raise Unreachable(f"{uri}: cannot be read ({type(e).__name__})") from None
+    from operators.data.containers import failures_named
+
+    with failures_named(uri, "read"), fsspec.open(uri, "rb") as f:
+        return bytes(f.read())
 
 
 def recipe_yaml(recipe: Recipe) -> str:

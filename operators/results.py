@@ -79,7 +79,8 @@ class JudgeDetails(Result):
 
 class Comparison(Result):
     """Trial against baseline over n questions. `outcomes[i]` is 1 win, 0 tie, -1 loss (or between, where two
-    orders or seeds disagree). `win_rate` is the share of questions won, ties counting as not won."""
+    orders or seeds disagree, or a judge gives probabilities), `score` their mean. `win`, `tie` and `loss` are the
+    shares of outcomes above, at and below 0; `win_rate` is `win`."""
 
     n: int
     win: float
@@ -154,12 +155,30 @@ class Trial(Result):
         return (min(low, 0.0), max(high, 0.0)) if self.is_noise else (low, high)
 
 
+class FailedTrial(Result):
+    """A strategy that was tried and has no score: no model could be tuned on what it leaves."""
+
+    round: int
+    strategy: tuple[Team, ...]
+    reason: str
+
+
 class Lead(Result):
     """The best strategy of a search against the second best, question by question."""
 
     second: tuple[Team, ...]
     difference: float
     difference_ci: Interval
+    noise_floor: float = 0.0
+    """Of a trial: what training seeds alone can do to a difference."""
+
+    @property
+    def better(self) -> int:
+        """1 where the first is shown to be the better one, -1 where the second is, 0 where it is open."""
+        low, high = self.difference_ci
+        if abs(self.difference) <= self.noise_floor:
+            return 0
+        return 1 if low > 0 else -1 if high < 0 else 0
 
 
 class Contrast(Result):
@@ -246,12 +265,16 @@ class Work(Result):
 
 
 class DataCounts(Result):
-    """Rows on their way through the search."""
+    """Rows on their way through the search: `rows` were read beside the `quarantined` ones; of them `held_out` are
+    evaluation questions, `left_out` repeat such a question or record, and the others were trained on. `flagged` is
+    None where quality was not scored."""
 
     rows: int
     quarantined: int
-    flagged: int
+    flagged: int | None
     sampled: int
+    held_out: int = 0
+    left_out: int = 0
     processed: int = 0
 
 
@@ -259,6 +282,10 @@ class SearchResult(Result):
     """search.json."""
 
     name: str
+    data_set: str | None = None
+    """What uploads the recipe is for; None: those of the data set `name`."""
+    store: str | None = None
+    """The content store that the search worked in."""
     verdict: Verdict
     trials: list[Trial]
     work: Work
@@ -269,6 +296,7 @@ class SearchResult(Result):
     """Why the search ended: "best", "no_processing", "rounds", "trials", "minutes", "tokens", "exhausted"."""
     final_reports: list[list[OperatorReport]] = []
     """The winner applied to the whole set: one list per team."""
+    failed: list[FailedTrial] = []
     lead: Lead | None = None
     """Where at least two strategies were tried."""
     exam: Exam | None = None

@@ -16,13 +16,14 @@ def best_trial(trials: Sequence[Trial], named: Strategy | None = None) -> Trial:
 
 
 def lead(best: Trial, trials: Sequence[Trial], confidence: float) -> Lead | None:
-    """The best strategy against the best of the others; None where there is no other."""
-    others = [t for t in trials if t.strategy != best.strategy]
+    """The best strategy against the best of the others; None where no other was compared with the same baseline:
+    what racing stopped was compared with an earlier state of it."""
+    others = [t for t in trials if t.strategy != best.strategy and t.stopped == best.stopped]
     if not others:
         return None
     second = best_trial(others)
     gap, interval = difference(best.comparison, second.comparison, confidence=confidence)
-    return Lead(second=second.strategy, difference=gap, difference_ci=interval)
+    return Lead(second=second.strategy, difference=gap, difference_ci=interval, noise_floor=best.noise_floor)
 
 
 def decide(
@@ -36,8 +37,8 @@ def decide(
     """Adopts the strategy only where the whole interval of its sealed score lies above zero, and the score above
     the noise floor.
 
-    "No processing" is the default that has to be beaten: a score whose interval touches zero, or that another
-    training seed alone could have made, is not evidence.
+    "No processing" is the default that has to be beaten: a score whose interval touches zero, or that training
+    seeds alone could have made, is not evidence.
     """
     low, high = sealed.score_ci
     adopt = low > 0 and sealed.score > noise_floor
@@ -45,7 +46,7 @@ def decide(
     over = f", over {seeds} training seeds" if seeds > 1 else ""
     won = f"{sealed.win:.0%} of {sealed.n} sealed questions won, {sealed.loss:.0%} lost"
     interval = f"score {sealed.score:+.2f}, {confidence:.0%} interval {low:+.2f} to {high:+.2f}{over}"
-    inside = f"; another training seed alone moves the score by up to {noise_floor:.2f}" if low > 0 else ""
+    inside = f"; {confidence:.0%} of scores without any effect stay below {noise_floor:.2f}" if low > 0 else ""
     reason = (
         f"Adopt {label(strategy)}: {won} against the model tuned on the unprocessed data ({interval})."
         if adopt

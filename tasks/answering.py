@@ -8,7 +8,7 @@ from operators.data.store import DatasetRef, Store
 from operators.errors import ConfigError
 from operators.training.lora import FineTune
 from tasks.durable import durable
-from tasks.processing import request_cache
+from tasks.processing import model_identity, request_cache
 from tasks.progress import shown
 from tasks.runtime import Runtime
 
@@ -33,12 +33,13 @@ def target_url(runtime: Runtime) -> str:
 
 @durable(
     "answer",
-    version="2",
-    # The adapter's weights tell its model as well: they were trained on it.
-    content=lambda tuned, questions, max_tokens, runtime: [  # noqa: ARG005
+    version="3",
+    # An adapter answers on any model of its shapes: one that was served by mistake must not be remembered.
+    content=lambda tuned, questions, max_tokens, runtime: [
         tuned.adapter.sha256,
         questions.sha256,
         max_tokens,
+        model_identity(runtime.target),
     ],
 )
 def answer(tuned: FineTune, questions: DatasetRef, max_tokens: int, runtime: Runtime) -> FineTune:

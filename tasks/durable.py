@@ -19,7 +19,7 @@ from prefect.transactions import IsolationLevel
 
 from operators.data.s3 import S3Access, access_in_use
 from operators.digest import digest, sha256_bytes
-from operators.errors import EndpointDown, WorkerDied, without_text
+from operators.errors import AutoDPError, EndpointDown, WorkerDied, without_text
 from tasks.locks import ThreadLocks
 
 P = ParamSpec("P")
@@ -135,6 +135,16 @@ def raise_failure(futures: Iterable[PrefectFuture[Any]]) -> None:
         future.wait()
         if future.state.is_failed() or future.state.is_crashed():
             future.result()
+
+
+def failed_with(future: PrefectFuture[Any], kind: type[AutoDPError]) -> AutoDPError | None:
+    """Waits for a task; its error where it failed with one of this kind, None where it succeeded. Any other
+    failure is raised."""
+    try:
+        future.result()
+    except kind as e:
+        return e
+    return None
 
 
 def may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:

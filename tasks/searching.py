@@ -29,8 +29,8 @@ def start_search(
     """
     if search is None:
         raise ConfigError(
-            f"{upload.uri}: {why}, and no search is configured: approve a recipe with "
-            f"`autodp approve RUN --data-set {data_set}`, or set `search` in the parameters of on-upload"
+            f"{upload.uri}: {why}, and no search is configured: approve a recipe with `autodp approve RUN "
+            f"--data-set {data_set} --store {store}`, or set `search` in the parameters of on-upload"
         )
     config = search.model_copy(
         update={

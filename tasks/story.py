@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from operators.config import Budget
 from operators.report import budget_table, story
-from operators.results import Trial, Work
+from operators.results import Trial
 from operators.strategist.space import Strategy
 
 
@@ -25,13 +25,13 @@ def tell_trials(name: str, trials: Sequence[Trial], after: str, winner: Strategy
     )
 
 
-def tell_budget(name: str, budget: Budget, rounds: int, trials: int, minutes: float, work: Work) -> None:
+def tell_budget(name: str, budget: Budget, rounds: int, trials: int, minutes: float, tokens: int) -> None:
     """What the search `name` has used of its budget."""
     used = {
         "rounds": rounds,
         "trials": trials,
         "minutes": round(minutes, 1),
-        "tokens": work.llm_input_tokens + work.llm_output_tokens,
+        "tokens": tokens,
     }
     create_markdown_artifact(
         budget_table(used, budget.model_dump(include=set(used))),

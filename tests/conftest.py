@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # One cache for all runs: converting the built-in model takes longer than most tests.
 os.environ.setdefault("AUTODP_CACHE", str(Path(__file__).resolve().parents[1] / ".autodp" / "cache"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Nobody's account pays for tests.
+os.environ.pop("ANTHROPIC_API_KEY", None)
 
 
 pytest_plugins = ["services"]

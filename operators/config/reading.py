@@ -74,4 +74,9 @@ def override(values: dict[str, Any], item: str) -> None:
         place = place.setdefault(name, {})
         if not isinstance(place, dict):
             raise ConfigError(f"--set {item!r}: {name} holds a value, not keys")
-    place[last] = yaml.safe_load(value)
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(
+            f"--set {item!r}: what follows the = is not YAML; look at its brackets and quotes"
+        ) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from operators.config import Judging
 from operators.data.records import Record
-from operators.errors import JudgeRefused
+from operators.errors import DataError, JudgeRefused
 from operators.judging.pairwise import Pair, Progress, ask
 from operators.llm.client import LLMClient
 from operators.results import Check, Exam
@@ -61,7 +61,11 @@ def examine(
 
 
 def build(questions: Sequence[Record], seed: int) -> dict[str, _Kind]:
-    """The pairs of each kind; the wrong answer to a question is the right answer to another one."""
+    """The pairs of each kind; the wrong answer to a question is the right answer to another one, and differs from
+    its own: among short answers (A to D, yes and no) many are the same.
+
+    Raises DataError where no two questions have different answers.
+    """
     import numpy as np
 
     if len(questions) < 2:
@@ -69,14 +73,25 @@ def build(questions: Sequence[Record], seed: int) -> dict[str, _Kind]:
     rng = np.random.default_rng(seed)
     shift = int(rng.integers(1, len(questions)))
     right = [q.answer for q in questions]
-    wrong = [right[(i + shift) % len(right)] for i in range(len(right))]
+    plain = [_plain(answer) for answer in right]
+    n = len(right)
+    others = [
+        next((j % n for j in range(i + shift, i + shift + n) if plain[j % n] != plain[i]), i) for i in range(n)
+    ]
+    if others == list(range(n)):
+        raise DataError(
+            f"all {n} held-out answers that a judge could be examined with are the same: set judging.method to "
+            "reference, or give a data.evaluation with different answers"
+        )
+    wrong = [right[j] for j in others]
 
-    def pairs(answers: Sequence[str]) -> list[Pair]:
-        return list(zip(questions, right, answers, strict=True))
+    def pairs(answers: Sequence[str], *, differ: bool = True) -> list[Pair]:
+        made = zip(questions, right, answers, strict=True)
+        return [(q, a, b) for q, a, b in made if not differ or _plain(a) != _plain(b)]
 
     return {
         # Within one order: averaged over both, a judge that always says "first" would tie as well.
-        "identical": _Kind(pairs(right), lambda o: abs(o[0]) <= TIE and abs(o[1]) <= TIE),
+        "identical": _Kind(pairs(right, differ=False), lambda o: abs(o[0]) <= TIE and abs(o[1]) <= TIE),
         "swapped": _Kind(pairs(wrong), lambda o: _sign(o[0]) == _sign(o[1])),
         "garbage": _Kind(pairs([_scrambled(a, rng) for a in wrong]), lambda o: sum(o) / 2 > TIE),
         "padded": _Kind(pairs([_padded(a) for a in right]), lambda o: sum(o) / 2 >= -TIE),
@@ -92,6 +107,10 @@ def require(exam: Exam) -> None:
             f"the judge {exam.judge} did not pass its exam: {', '.join(failed)}; set judging.method to reference, "
             "or endpoints.judge to a larger model"
         )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _sign(outcome: float) -> int:

@@ -73,7 +73,8 @@ def ask(
     """The judge's verdicts on pairs of answers.
 
     Both orders decode greedily under one schema (or read one token's probabilities), so that position is the only
-    difference between them. An answer without a usable verdict is asked for once more, sampled. Raises
+    difference between them. An answer without a usable verdict is asked for once more, sampled; a request that got
+    no answer, as it was. Raises
     EndpointError where the server leaves too many requests without any answer, or refuses all.
     """
     requests = [
@@ -82,11 +83,16 @@ def ask(
         for first, second in ((a, b), (b, a))
     ]
     answers = client.complete(requests, progress, label="judge")
-    again = [i for i, answer in enumerate(answers) if answer.parsed is None]
+    again = [i for i, a in enumerate(answers) if a.parsed is None and a.error != "rejected"]
     if settings.verdict == "logit":
-        again = []  # probabilities would be the same again
+        again = [i for i in again if answers[i].error in TRANSPORT_ERRORS]  # probabilities would be the same again
     if again:
-        retries = [replace(requests[i], seed=seed + 1, temperature=SECOND_TEMPERATURE) for i in again]
+        retries = [
+            requests[i]
+            if answers[i].error in TRANSPORT_ERRORS
+            else replace(requests[i], seed=seed + 1, temperature=SECOND_TEMPERATURE)
+            for i in again
+        ]
         for i, answer in zip(again, client.complete(retries, progress, label="judge again"), strict=True):
             answers[i] = answer
     _check(answers)

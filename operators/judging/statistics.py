@@ -19,9 +19,9 @@ def compare(
 ) -> Comparison:
     """Summarizes per-question outcomes (1 win, 0 tie, -1 loss; between them where two orders disagree).
 
-    score = mean outcome = win rate - loss rate. Intervals are percentile bootstrap over questions (Efron 1979):
-    questions are the unit that is drawn, since both models answered the same ones. Raises ValueError on no
-    outcomes.
+    score = mean outcome, which is win rate - loss rate where no outcome lies between. Intervals are percentile
+    bootstrap over questions (Efron 1979): questions are the unit that is drawn, since both models answered the
+    same ones. Raises ValueError on no outcomes.
     """
     return compare_seeds([outcomes], resamples=resamples, confidence=confidence, seed=seed)
 

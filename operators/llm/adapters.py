@@ -17,6 +17,7 @@ from operators.digest import digest
 from operators.errors import ConfigError, EndpointError
 from operators.llm.cache import RequestCache
 from operators.llm.client import LLMClient
+from operators.llm.identity import identity
 from operators.llm.messages import Request
 from operators.llm.transport import DEFAULT_KEY_ENV
 
@@ -49,7 +50,7 @@ def answer(
         base_url=base_url,
         cache=cache,
         role="target",
-        identity=digest("adapter", adapter.sha256),
+        identity=digest("adapter", adapter.sha256, identity(endpoint)),
     )
     found = client.complete([as_request(q, max_tokens) for q in questions], progress, label="answer")
     failed = sorted({str(a.error) for a in found if a.error is not None})

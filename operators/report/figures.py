@@ -24,7 +24,7 @@ ROW = 44
 """Height of one row in pixels: a line of label above a mark, so that long labels need no margin on a phone."""
 
 
-def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
+def scores_figure(trials: Sequence[Trial], winner: Strategy | None) -> go.Figure:
     """Score of every trial with its interval, in the order of rounds, the baseline at 0 in its noise floor."""
     import plotly.graph_objects as go
 
@@ -67,7 +67,7 @@ def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
     high = max([t.comparison.score_ci[1] for t in rows], default=0)
     figure.update_xaxes(
         range=[max(-1.04, min(low, -0.1) - 0.06), min(1.04, max(high, 0.1) + 0.06)],
-        title={"text": "share of questions won - share lost", "font": {"size": 13}},
+        title={"text": "mean over questions: won +1, lost -1", "font": {"size": 13}},
         domain=[0, 0.86],  # the rest holds the scores: a label of four teams needs the whole width of a phone
         zeroline=True,
         zerolinewidth=2,

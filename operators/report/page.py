@@ -44,8 +44,9 @@ def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Re
     operators.
     """
     winner = next((t for t in ranked(result.trials) if t.strategy == result.verdict.strategy), None)
+    adopted = result.verdict.strategy if result.verdict.decision == "adopt" else None
     figures = {
-        "scores": scores_figure(result.trials, result.verdict.strategy),
+        "scores": scores_figure(result.trials, adopted),
         "seconds": seconds_figure(result.seconds),
     }
     if result.what_matters:
@@ -60,6 +61,7 @@ def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Re
         result=result,
         headline=headline(result.verdict),
         winner=winner,
+        adopted=adopted,
         trials=sorted(result.trials, key=lambda t: t.round),
         noise_floor=max((t.noise_floor for t in result.trials), default=0.0),
         judged=[t for t in sorted(result.trials, key=lambda t: t.round) if t.comparison.details],
@@ -69,7 +71,7 @@ def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Re
         work=work_rows(result.work),
         stopped=STOPPED.get(result.stopped, result.stopped),
         fidelity=fidelity,
-        fidelity_rows=fidelity_rows(fidelity) if fidelity else [],
+        fidelity_rows=fidelity_rows(fidelity, flagged=result.data.flagged is not None) if fidelity else [],
         recipe=recipe,
         figures={name: _json(figure) for name, figure in figures.items()},
         by_team=lambda trial: _by_team(trial.strategy, trial.reports),
@@ -132,7 +134,6 @@ def _template() -> Template:
         number=_number,
         change=name_of,
     )
-    environment.filters["change"] = name_of
     environment.tests["better"] = lambda trial: _sign(trial) > 0
     environment.tests["worse"] = lambda trial: _sign(trial) < 0
     return environment.get_template("report.html.j2")

@@ -12,8 +12,10 @@ def decision_summary(result: SearchResult) -> str:
     verdict, data = result.verdict, result.data
     rows = [
         ("records", data.rows),
-        ("bad rows set aside", data.quarantined),
+        ("bad rows set aside, not among these", data.quarantined),
         ("flagged as low quality", data.flagged),
+        ("held out for evaluation", data.held_out),
+        ("left out as repeats of evaluation records", data.left_out),
         ("in the sample that strategies were compared on", data.sampled),
         ("after processing", data.processed),
     ]
@@ -23,12 +25,19 @@ def decision_summary(result: SearchResult) -> str:
         for r in team
     ]
     low, high = verdict.score_ci
+    empty = (
+        ""
+        if verdict.decision == "adopt"
+        else "**The recipe is empty: approved, it passes uploads on as they are.** Best found: "
+    )
     parts = [
         f"## {verdict.reason}",
-        f"Strategy **{label(verdict.strategy)}**, {verdict.n} sealed questions: won {percent(verdict.win_rate)}, "
-        f"score {signed(verdict.score)}, interval {signed(low)} to {signed(high)}.",
+        f"{empty}Strategy **{label(verdict.strategy)}**, {verdict.n} sealed questions: "
+        f"won {percent(verdict.win_rate)}, score {signed(verdict.score)}, "
+        f"interval {signed(low)} to {signed(high)}.",
         leaderboard(result.trials, FOUND),
-        "| rows | |\n| --- | ---: |\n" + "\n".join(f"| {name} | {count:,} |" for name, count in rows),
+        "| rows | |\n| --- | ---: |\n"
+        + "\n".join(f"| {name} | {count:,} |" for name, count in rows if count is not None),
     ]
     if operators:
         head = "| operator | in | changed | dropped | added |\n| --- | ---: | ---: | ---: | ---: |\n"

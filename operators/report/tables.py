@@ -89,14 +89,18 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def fidelity_rows(found: Fidelity) -> list[tuple[str, str, str, str]]:
+def fidelity_rows(found: Fidelity, *, flagged: bool = True) -> list[tuple[str, str, str, str]]:
     """Measure, and its value in the whole set, in the sample, and in a uniform sample of the same size ("" where
-    there is none). Distances of the whole set to itself are zero."""
+    there is none). Distances of the whole set to itself are zero. `flagged`: whether quality was scored."""
     rows = [
         ("records", f"{found.rows:,}", f"{found.sampled:,}", f"{found.sampled:,}"),
         ("energy distance", "0", f"{found.energy_distance:.3g}", f"{found.uniform_energy_distance:.3g}"),
         ("maximum mean discrepancy (squared)", "0", f"{found.mmd:.3g}", f"{found.uniform_mmd:.3g}"),
-        ("flagged", f"{100 * found.flagged_share:.1f} %", f"{100 * found.flagged_share_sampled:.1f} %", ""),
+        *(
+            [("flagged", f"{100 * found.flagged_share:.1f} %", f"{100 * found.flagged_share_sampled:.1f} %", "")]
+            if flagged
+            else []
+        ),
         ("length, Kolmogorov-Smirnov", "0", f"{found.length_distance:.3f}", ""),
     ]
     for level, whole, sampled in zip(

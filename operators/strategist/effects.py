@@ -85,7 +85,8 @@ def _group_effects(number: int | None, group: Sequence[Trial]) -> Iterator[TeamE
     changes: tuple[Change, ...] = ("added", "moved_earlier")
     for change, team in itertools.product(changes, Team):
         if pairs := found.get((change, team)):
-            questions = [statistics.fmean(values) for values in zip(*pairs, strict=False)]
+            asked = itertools.zip_longest(*pairs)
+            questions = [statistics.fmean(v for v in values if v is not None) for values in asked]
             yield TeamEffect(number, team, change, len(pairs), *_mean_interval(questions))
 
 

@@ -10,9 +10,18 @@ from operators.strategist.space import Team
 from operators.strategist.view import Remaining, agent_view
 
 
-def what_matters(trials: Sequence[Trial], teams: Sequence[Team], data: DataCounts) -> list[Contrast]:
-    """The effect of each usable team and of each order of two, by the posterior over all trials."""
+def what_matters(
+    trials: Sequence[Trial], teams: Sequence[Team], data: DataCounts, confidence: float
+) -> list[Contrast]:
+    """The effect of each usable team and of each order of two, by the posterior over all trials, whose intervals
+    have this `confidence`."""
     view = agent_view(
-        task="", round=1, data=data, trials=trials, remaining=Remaining(rounds=0, trials=0), teams=teams
+        task="",
+        round=1,
+        data=data,
+        trials=trials,
+        remaining=Remaining(rounds=0, trials=0),
+        teams=teams,
+        confidence=confidence,
     )
     return posterior(view).contrasts(view.history)

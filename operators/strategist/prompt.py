@@ -7,7 +7,7 @@ from typing import Any
 
 from operators.strategist.base import Fallback
 from operators.strategist.space import Team, label
-from operators.strategist.view import AgentView, Effect
+from operators.strategist.view import AgentView, Counts, Effect
 
 TEAMS: dict[Team, str] = {
     Team.CLEANING: "removes near-duplicates, markup, links, contact data, special characters, repetition, "
@@ -101,15 +101,23 @@ def system_prompt(view: AgentView, k: int) -> str:
     return SYSTEM.format(teams=teams, k=k, sentences=4)
 
 
+def _quality(counts: Counts) -> str:
+    if counts.flagged_share is None:
+        return "their quality not scored, so that every record is processed as if it were low"
+    return f"{counts.flagged_share:.0%} flagged as low quality"
+
+
 def user_prompt(view: AgentView, k: int) -> str:
     """The task, the data in counts, the history with group-relative comparisons, and what is left to spend."""
     counts, left = view.counts, view.remaining
     parts = [
         f"Task of the fine-tuned model, in the owner's words: {view.task or '(not described)'}",
-        f"Data: {counts.rows} records, {counts.flagged_share:.0%} flagged as low quality; experiments run on a "
-        f"sample of {counts.sampled}.",
+        f"Data: {counts.rows} records, {_quality(counts)}; experiments run on a sample of {counts.sampled}.",
         f"Round {view.round}. Left: {left.rounds} rounds and {left.trials} experiments, this round included.",
     ]
+    if view.failed:
+        lost = ", ".join(label(s) for s in view.failed)
+        parts.append(f"These left too few records to tune a model on, and cannot be tried again: {lost}.")
     if view.history:
         parts.append(_history(view))
         latest = max(t.round for t in view.history)

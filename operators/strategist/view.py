@@ -34,7 +34,8 @@ class Counts(View):
     """Rows of the data set, the share flagged as low quality, and rows of the sample the trials run on."""
 
     rows: Count
-    flagged_share: Share
+    flagged_share: Share | None
+    """None where quality was not scored: all records are processed."""
     sampled: Count
 
 
@@ -89,15 +90,17 @@ class AgentView(View):
     remaining: Remaining
     history: tuple[Tried, ...] = ()
     effects: tuple[Effect, ...] = ()
+    failed: tuple[tuple[Team, ...], ...] = ()
+    """Strategies that left nothing that a model could be tuned on."""
 
     @property
     def tried(self) -> frozenset[Strategy]:
-        """Strategies with a score."""
-        return frozenset(t.strategy for t in self.history)
+        """Strategies that need no other trial."""
+        return frozenset([*(t.strategy for t in self.history), *self.failed])
 
     @property
     def untried(self) -> list[Strategy]:
-        """Strategies of the usable teams without a score, short ones first, in a fixed order."""
+        """Strategies of the usable teams that were not tried, short ones first, in a fixed order."""
         tried = self.tried
         return [s for s in all_strategies() if s not in tried and set(s) <= set(self.teams)]
 
@@ -126,6 +129,7 @@ def agent_view(
     trials: Sequence[Trial],
     remaining: Remaining,
     teams: Sequence[Team] = tuple(Team),
+    failed: Sequence[Strategy] = (),
     confidence: float = 0.95,
 ) -> AgentView:
     """Builds the view by copying numbers. Scores, intervals and shares are rounded to two decimals: a score
@@ -134,7 +138,11 @@ def agent_view(
         task=task,
         round=round,
         teams=tuple(teams),
-        counts=Counts(rows=data.rows, flagged_share=_two(data.flagged / max(data.rows, 1)), sampled=data.sampled),
+        counts=Counts(
+            rows=data.rows,
+            flagged_share=None if data.flagged is None else _two(data.flagged / max(data.rows, 1)),
+            sampled=data.sampled,
+        ),
         remaining=remaining,
         history=tuple(
             Tried(
@@ -161,6 +169,7 @@ def agent_view(
             )
             for e in team_effects(trials)
         ),
+        failed=tuple(failed),
     )
 
 

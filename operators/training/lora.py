@@ -17,7 +17,7 @@ from operators.config import Training
 from operators.data.records import Record, conversation_digest
 from operators.data.store import BlobRef, Store
 from operators.digest import canonical_json, sha256_bytes
-from operators.errors import ConfigError, DataError
+from operators.errors import DataError, NothingLearned
 from operators.training import frozen
 from operators.training.likelihood import answer_logits, answer_nll, pads_left
 from operators.training.paused import captured, pause, resumed, steps_done
@@ -72,8 +72,8 @@ def fine_tune(
     The order of `records` does not matter: rows are sorted by content before the seeded shuffle. With
     `answer_tokens` > 0 the tuned model also answers every question, greedily. `until` stops after so many steps,
     in a way that another call goes on from: with `begun`, what the first call gave for the same records and
-    recipe. On a CPU the two together give the adapter that one call gives, bit for bit. Raises DataError where no
-    record has anything to learn from, ConfigError where the training diverges.
+    recipe. On a CPU the two together give the adapter that one call gives, bit for bit. Raises NothingLearned
+    where no record has anything to learn from, or the training diverges.
     """
     import torch
 
@@ -81,7 +81,7 @@ def fine_tune(
     tokenizer = load_tokenizer(recipe.model)
     examples = encode_all(sorted(records, key=conversation_digest), tokenizer, recipe.max_length)
     if not examples:
-        raise DataError(
+        raise NothingLearned(
             f"none of the {len(records)} records has an answer that fits training.max_length="
             f"{recipe.max_length} tokens: raise it, or look at what the strategy leaves"
         )
@@ -92,7 +92,7 @@ def fine_tune(
         trained = train(model, examples, tokenizer, recipe, progress, until=until, state=state)
         nll = _evaluate(model, questions, tokenizer, recipe, progress)
     if not all(map(math.isfinite, nll)):
-        raise ConfigError(
+        raise NothingLearned(
             "the fine-tune diverged, its losses are not finite: lower training.learning_rate, or set "
             "training.dtype to float32"
         )

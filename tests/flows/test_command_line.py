@@ -50,3 +50,15 @@ def test_benchmarks_are_listed() -> None:
     done = autodp("bench", "nonsense")
     assert done.code == 1
     assert "no benchmark is named nonsense; there are acceleration," in done.error
+
+
+def test_a_value_that_is_no_yaml_is_an_error() -> None:
+    done = autodp("process", "recipe.yaml", "in.jsonl", "out.jsonl", "--set", "data_format={columns: {question: Q}")
+    assert done.code == 1
+    assert "--set 'data_format={columns: {question: Q}': what follows the = is not YAML" in done.error
+
+
+def test_notifications_are_about_an_s3_prefix() -> None:
+    done = autodp("receive", "bucket/uploads")
+    assert done.code == 1
+    assert "bucket/uploads: give an s3:// URL" in done.error

@@ -33,7 +33,7 @@ def test_a_gain_that_another_seed_alone_could_make_is_not_adopted():
     assert decide(CLEANING, sealed, 0.95, noise_floor=0.2).decision == "adopt"
     verdict = decide(CLEANING, sealed, 0.95, noise_floor=0.4)
     assert verdict.decision == "no_processing"
-    assert "another training seed alone moves the score by up to 0.40" in verdict.reason
+    assert "95% of scores without any effect stay below 0.40" in verdict.reason
 
 
 def test_a_gain_of_one_seed_only_is_not_adopted():
@@ -72,7 +72,23 @@ def test_the_best_is_compared_with_the_second():
     assert found.second == SELECTION
     assert found.difference == pytest.approx(1.0)
     assert found.difference_ci[0] > 0
+    assert found.better == 1
     assert lead(trials[0], trials[:1], 0.95) is None
+
+
+def test_a_lead_that_seeds_alone_could_make_is_open():
+    best, second = [1.0] * 60, [1.0] * 50 + [-1.0] * 10
+    for floor, better in ((0.2, 1), (0.4, 0)):
+        trials = [trial(CLEANING, best, floor), trial(SELECTION, second, floor)]
+        found = lead(trials[0], trials, 0.95)
+        assert found is not None
+        assert found.difference == pytest.approx(1 / 3)
+        assert found.better == better
+
+
+def test_what_a_race_stopped_has_another_baseline_and_is_no_second():
+    whole, stopped = trial(CLEANING, [1.0] * 60), trial(SELECTION, [0.0] * 60)
+    assert lead(whole, [whole, stopped.model_copy(update={"stopped": True})], 0.95) is None
 
 
 def test_a_score_inside_the_noise_floor_is_reported_as_zero():

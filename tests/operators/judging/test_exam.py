@@ -8,7 +8,7 @@ from tiny import rows
 
 from operators.config import Endpoint, Judging
 from operators.data.records import Message, Record
-from operators.errors import JudgeRefused
+from operators.errors import DataError, JudgeRefused
 from operators.judging.exam import INJECTION, build, examine, require
 from operators.llm.client import LLMClient
 
@@ -103,3 +103,24 @@ def test_the_exam_is_as_long_as_asked_for(messages_peer, questions):
     settings = Judging(method="pairwise", exam={"questions": 5})
     exam = examine(LLMClient(Endpoint(model="m", base_url=peer.base_url)), questions, settings)
     assert {check.of for check in exam.checks} == {5}
+
+
+def choices(answers: list[str]) -> list[Record]:
+    return [
+        Record(str(i), (Message("user", f"Question {i}?"), Message("assistant", a))) for i, a in enumerate(answers)
+    ]
+
+
+@pytest.mark.parametrize("settings", BOTH)
+def test_answers_of_one_letter_make_a_fair_exam(messages_peer, settings):
+    questions = choices(list("ABCDABCDAABB"))
+    kinds = build(questions, 0)
+    assert all(a != b for kind in ("swapped", "garbage") for _, a, b in kinds[kind].pairs)
+    assert len(kinds["swapped"].pairs) == 12
+    found = shares(messages_peer, questions, judge_peers.fair(right(questions)), settings)
+    assert found.pop("all") is True
+
+
+def test_answers_that_are_all_the_same_make_no_exam():
+    with pytest.raises(DataError, match=r"all 4 held-out answers .* are the same: set judging\.method"):
+        build(choices(["Yes.", "yes.", "Yes. ", "Yes."]), 0)

@@ -12,7 +12,18 @@ from operators.report import render
 from operators.report.contrasts import name_of
 from operators.report.page import work_rows
 from operators.report.tables import interval, percent, signed
-from operators.results import Check, DataCounts, Exam, JudgeDetails, Lead, Recipe, SearchResult, Verdict, Work
+from operators.results import (
+    Check,
+    DataCounts,
+    Exam,
+    FailedTrial,
+    JudgeDetails,
+    Lead,
+    Recipe,
+    SearchResult,
+    Verdict,
+    Work,
+)
 from operators.strategist.explain import what_matters
 from operators.strategist.space import Team, label
 from operators.teams.base import OperatorSpec
@@ -100,7 +111,8 @@ def test_time_work_and_data(page: Page, search_result: SearchResult) -> None:
     saved = work.team_runs_requested - work.team_runs_executed
     assert f"team runs {work.team_runs_requested} {work.team_runs_executed} {saved} (" in page.text
     assert "LLM requests 1,586 1,184 402 (25 %)" in page.text
-    assert "Rows read 2,061 Quarantined 14" in page.text
+    assert "Records 2,061 and 14 bad rows set aside" in page.text
+    assert "Held out" not in page.text
     assert "rewrite_rejected: 7" in page.text
 
 
@@ -212,11 +224,14 @@ def test_a_search_without_trials() -> None:
         verdict=verdict,
         trials=[],
         work=Work(),
-        data=DataCounts(rows=0, quarantined=0, flagged=0, sampled=0),
+        data=DataCounts(rows=0, quarantined=0, flagged=None, sampled=0, held_out=30, left_out=2),
         seconds={},
+        failed=[FailedTrial(round=1, strategy=(Team.SELECTION,), reason="none of the 0 records has an answer")],
     )
     page = Page(render(result))
     assert "No strategy was tried." in page.text
+    assert "selection (round 1) has no score: none of the 0 records has an answer." in page.text
+    assert "Flagged low quality not scored Held out for evaluation 30 and 2 repeats left out" in page.text
     assert "Leave the data as they are" in page.text
 
 
@@ -276,7 +291,7 @@ def test_a_sample_too_small_is_warned_of_in_words(search_result: SearchResult) -
 
 
 def test_what_matters_is_drawn_and_told(search_result: SearchResult) -> None:
-    found = what_matters(search_result.trials, list(Team), search_result.data)
+    found = what_matters(search_result.trials, list(Team), search_result.data, 0.95)
     page = Page(render(search_result.model_copy(update={"what_matters": found})))
     assert [c.team for c in found[:4]] == list(Team)
     for change, trace in zip(found, page.figures["matters"]["data"], strict=True):

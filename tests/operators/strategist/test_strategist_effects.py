@@ -60,6 +60,16 @@ def test_unequal_numbers_of_questions(trial: Callable[..., Trial]) -> None:
     assert find(effects, 1, "added", Team.SELECTION).difference == 1.0
 
 
+def test_a_trial_that_was_stopped_early_costs_the_others_no_questions(trial: Callable[..., Trial]) -> None:
+    whole, stopped = [1, 1, -1, -1, -1, -1], [1, 1]
+    effects = team_effects(
+        [trial("cleaning", whole), trial("selection", [0] * 6), trial("cleaning selection", stopped)]
+    )
+    added = find(effects, 1, "added", Team.CLEANING)
+    assert added.pairs == 2
+    assert added.difference == pytest.approx(-1 / 3)
+
+
 def test_nothing_tried() -> None:
     assert team_effects([]) == []
 

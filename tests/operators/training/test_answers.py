@@ -22,3 +22,20 @@ def test_a_model_answers_all_before_the_last_answer_and_also_nothing():
     answers = generate(load_model(TINY), questions, tokenizer, 4, batch_size=1)
     assert len(answers) == 4
     assert answers[0] == answers[1]
+
+
+def test_each_question_gets_its_own_answer_however_they_are_batched():
+    tokenizer = load_tokenizer(TINY.model)
+    model = load_model(TINY)
+    asked = [
+        "What is the capital of France?",
+        "Say yes.",
+        "Name three colours of the rainbow, please.",
+        "2 + 2 = ?",
+    ]
+    questions = [said(("user", text), ("assistant", "x")) for text in asked]
+    alone = generate(model, questions, tokenizer, 6, batch_size=1)
+    assert all(alone)
+    assert len(set(alone)) == len(asked)
+    assert generate(model, questions, tokenizer, 6, batch_size=3) == alone
+    assert generate(model, questions[::-1], tokenizer, 6, batch_size=3) == alone[::-1]
