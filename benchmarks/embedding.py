@@ -32,10 +32,11 @@ Figures = dict[str, Any]
 
 
 def main() -> None:
-    """Prints the three comparisons, keeps them, and with --json prints them as the last line."""
+    """Prints the three comparisons, and with --json the figures as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--timed-rows", type=int, default=1000)
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/embedding.json")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +52,8 @@ def main() -> None:
             "sampling": {name: sampling(name, records) for name, records in sets.items()},
             "targeting": targeting(sets["example"], np.array(kinds) != "clean"),
         }
-    write_result("embedding", figures)
+    if arguments.keep:
+        print(f"kept in {write_result('embedding', figures)}")
     if arguments.json:
         print(json.dumps(figures))
 

@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--uniform-seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--minutes", type=float, help="start nothing after so many (default: run to the end)")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/fidelity.{json,svg}")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     until = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
@@ -121,8 +122,9 @@ def main() -> None:
         print(f"{left} runs are left: the same command goes on")
         return
     figures = report(jobs, sets, recipe)
-    write_result("fidelity", figures)
-    plot(figures)
+    if arguments.keep:
+        print(f"kept in {write_result('fidelity', figures)}")
+        plot(figures)
     if arguments.json:
         print(json.dumps(figures))
 

@@ -35,6 +35,7 @@ def main() -> None:
     """Prints one table a set, and with --json the figures as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/sampling.json")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
@@ -46,7 +47,8 @@ def main() -> None:
         }
         for name, path in sets.items():
             figures[name] = compare(name, load(path))
-    write_result("sampling", figures)
+    if arguments.keep:
+        print(f"kept in {write_result('sampling', figures)}")
     if arguments.json:
         print(json.dumps(figures))
 

@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--one", type=int, help="measure one size in this process, and print it as JSON")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/sampling_scale.{json,svg}")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if arguments.one:
@@ -46,8 +47,9 @@ def main() -> None:
     exponents = growth(sizes)
     figures = {"dimensions": DIMENSIONS, "fraction": 0.2, "sizes": sizes, "growth": exponents}
     print(f"grows with rows to the power {exponents['seconds']:.2f} in time, {exponents['gb']:.2f} in memory")
-    write_result("sampling_scale", figures)
-    plot(sizes)
+    if arguments.keep:
+        print(f"kept in {write_result('sampling_scale', figures)}")
+        plot(sizes)
     if arguments.json:
         print(json.dumps(figures))
 

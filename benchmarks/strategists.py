@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base-url", help="server of the Messages API")
     parser.add_argument("--model", default=SMOLLM2, help="the model behind --base-url")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--write", action="store_true", help="keep the figures under benchmarks/results/")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/strategists.json")
     given = parser.parse_args(arguments)
     clients = _clients(given)
     figures = {}

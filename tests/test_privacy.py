@@ -193,7 +193,7 @@ def _failed_tasks(folder: Path) -> Iterator[BaseException]:
     class Row(BaseModel):
         id: int
 
-    @durable("parse-json", content=lambda line: len(line))
+    @durable("parse-json", content=lambda line_number: line_number)
     def parse_json(line_number: int) -> None:  # noqa: ARG001
         json.loads(record[:-1])
 

@@ -53,7 +53,9 @@ def test_benchmarks_are_listed() -> None:
 
 
 def test_a_value_that_is_no_yaml_is_an_error() -> None:
-    done = autodp("process", "recipe.yaml", "in.jsonl", "out.jsonl", "--set", "data_format={columns: {question: Q}")
+    done = autodp(
+        "process", "recipe.yaml", "in.jsonl", "out.jsonl", "--set", "data_format={columns: {question: Q}"
+    )
     assert done.code == 1
     assert "--set 'data_format={columns: {question: Q}': what follows the = is not YAML" in done.error
 

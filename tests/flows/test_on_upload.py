@@ -266,11 +266,14 @@ def test_a_pass_tells_of_each_new_object_once_and_repairs_what_was_lost(
 def test_what_a_run_holds_is_not_asked_for_again(place: Path) -> None:
     upload = put(place, "a.jsonl", as_lines(records(5)))
     assert watch(place)["new"] == 1
-    lease = Ledger(str(place / "store")).lease(upload, "a run", 3)
+    ledger = Ledger(str(place / "store"))
+    lease = ledger.lease(upload, "a run", 10)
     assert lease.acquire()
+    holding = ledger.claim(str(upload.id))
+    assert holding is not None
     time.sleep(1.1)
     assert watch(place, repair_after=1)["repaired"] == 0
-    time.sleep(2.5)  # it has stopped giving signs of life
+    time.sleep(max(0.0, holding.expires - time.time()) + 0.1)  # it has stopped giving signs of life
     assert watch(place, repair_after=1)["repaired"] == 1
 
 

@@ -33,6 +33,7 @@ RECORDS = st.lists(
         st.sampled_from(["", "x", "y"]),
         st.sampled_from([True, False, None]),
     ),
+    min_size=8,
     max_size=30,
 )
 
@@ -45,6 +46,13 @@ def test_no_question_crosses_two_sets(rows: list, evaluation: list | None, seed:
     try:
         parts = split(records, search=1, judge=2, sealed=1, seed=seed, evaluation=other)
     except DataError:
+        asked_for = [r for r in records if r.flagged is not True] if other is None else other
+        usable = {question_key(r) for r in asked_for if r.question.strip() and r.answer.strip()}
+        if other is None:
+            left = len({question_key(r) for r in records}) - 4
+        else:
+            left = len({conversation_digest(r) for r in records} - {conversation_digest(r) for r in other})
+        assert len(usable) < 4 or left <= 0
         return
     assert [len(s) for s in sets(parts)] == [1, 2, 1]
     keys = [question_key(r) for s in sets(parts) for r in s]

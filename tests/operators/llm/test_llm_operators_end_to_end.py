@@ -105,8 +105,11 @@ def test_instructions_in_records_are_not_obeyed(clean, context):
     out = [*clean, *attacks]
     for name in ("fill_question", "fill_answer", "rewrite_question", "rewrite_answer"):
         out, _ = build(name).run(out, context)
+    written = 0
     for before, after in zip(attacks, out[len(clean) :], strict=True):
         for old, new in zip(before.messages, after.messages, strict=True):
             if new.content != old.content:  # written by the model: not what was ordered, the one word alone
+                written += 1
                 said = re.findall(r"\w+", new.content.replace(ATTACK, "").casefold())
                 assert set(said) - {"banana", "the", "word", "answer"}
+    assert written, "with nothing written, nothing would be tested"
