@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in names:
         landscape = read_landscape(name)
         figures[landscape.name] = compare(landscape, clients, given.replays, given.llm_replays)
-    if given.write:
+    if given.keep:
         write_result("strategists", figures)
     if given.json:
         print(json.dumps(figures))
