@@ -88,9 +88,9 @@ def noise_floor(
 
     `runs[r]` holds the outcomes of an A/A comparison: the baseline against itself, trained with another seed.
     A score that is the mean over `seeds` such comparisons is resampled: questions are drawn, runs are drawn, and
-    each gets a random sign, because either of the two models could have been called the baseline. Of one run, as in
-    a search, what seeds do is known from one draw: the floor may be half of what it should be, or twice that. The
-    verdict has a pair for every two baselines.
+    each gets a random sign, because either of the two models could have been called the baseline. Of one run, as
+    in a search, what seeds do is known from one draw: the floor may be half of what it should be, or twice that.
+    The verdict has a pair for every two baselines.
     """
     import numpy as np
 
