@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from operators.config import LoRA, Training
 from operators.data.records import Message, Record
 from operators.data.store import Store
-from operators.errors import ConfigError, DataError
+from operators.errors import DataError, NothingLearned
 from operators.training.lora import arguments, batches, evaluate, fine_tune
 from operators.training.tokens import Example
 
@@ -85,7 +85,7 @@ def test_the_warm_up_is_a_share_of_the_steps(steps, ratio):
 
 def test_a_training_that_diverges_is_a_clear_error(tmp_path):
     wild = TINY.model_copy(update={"learning_rate": 1e30})
-    with pytest.raises(ConfigError, match=r"diverged.*training\.learning_rate"):
+    with pytest.raises(NothingLearned, match=r"diverged.*training\.learning_rate"):
         fine_tune(TRAIN, QUESTIONS, wild, Store(str(tmp_path)))
 
 
