@@ -123,7 +123,10 @@ def test_what_is_no_search_is_refused_with_its_reason(tmp_path: Path) -> None:
     assert "is not of this release's searches" in autodp("approve", tmp_path).error
 
 
-def test_an_upload_unlike_the_set_of_its_recipe_needs_another_search(tmp_path: Path) -> None:
+def test_an_upload_unlike_the_set_of_its_recipe_needs_another_search(
+    stack: str,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
     from flows.on_upload import on_upload
     from flows.uploads import UploadConfig
 
