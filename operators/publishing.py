@@ -41,12 +41,10 @@ class Output:
 
 def read_bytes(uri: str) -> bytes:
     """A file's bytes, local or remote. Raises DataError where it cannot be read."""
-    import fsspec
+    from operators.data.containers import failures_named, open_binary
 
-    from operators.data.containers import failures_named
-
-    with failures_named(uri, "read"), fsspec.open(uri, "rb") as f:
-        return bytes(f.read())
+    with failures_named(uri, "read"), open_binary(uri) as f:
+        return f.read()
 
 
 def recipe_yaml(recipe: Recipe) -> str:

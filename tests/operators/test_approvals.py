@@ -66,7 +66,7 @@ def test_what_cannot_be_approved(tmp_path: Path) -> None:
     (tmp_path / "run" / "reference.json").write_text("{ }")
     with pytest.raises(ConfigError, match=r"reference\.json: is not the file"):
         approve(store, "med", run, by="Ada")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"nothing/recipe\.yaml: no such file"):
         approve(store, "med", str(tmp_path / "nothing"), by="Ada")
     assert approved(store, "med") is None
 
