@@ -35,5 +35,6 @@ def test_a_model_behind_vllm_proposes_valid_strategies_for_two_rounds(
     tried = [t.strategy for t in result.trials]
     assert len(tried) == len(set(tried)) >= 2
     assert set(tried) <= set(all_strategies())
-    assert result.work.llm_requests >= 2
-    assert result.work.llm_input_tokens > 0
+    work = result.work
+    assert work.llm_requests + work.llm_cache_hits >= 2  # earlier runs of this test may have asked the same
+    assert (work.llm_input_tokens > 0) == (work.llm_requests > 0)
