@@ -1,4 +1,4 @@
-"""Asking for an upload: the event from which a run of `process-upload` begins, noted in the ledger."""
+"""Asking for an upload: the event from which a run of `on-upload` begins, noted in the ledger."""
 
 from __future__ import annotations
 

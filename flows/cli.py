@@ -40,8 +40,7 @@ def search(
 
         result = flow(settings)
     out = _out()
-    adopted = result.verdict.strategy if result.verdict.decision == "adopt" else None
-    out.print(console_leaderboard(result.trials, adopted))
+    out.print(console_leaderboard(result.trials, result.verdict.adopted))
     work = result.work
     _tell(
         out,

@@ -24,7 +24,6 @@ from operators.report import exam_table
 from operators.results import Exam, LLMUsage, SearchResult, TeamRun, Trial, Verdict, Work
 from operators.strategist.explain import what_matters
 from operators.strategist.factory import recommended
-from operators.strategist.space import NO_PROCESSING, Strategy
 from operators.strategist.view import AgentView, Remaining, agent_view
 from tasks.durable import in_store, was_executed
 from tasks.judging import examine_judge
@@ -217,10 +216,9 @@ def _view(ready: Prepared, rounds: Sequence[Round], remaining: Remaining) -> Age
 
 def process_whole(plan: Plan, verdict: Verdict) -> list[PrefectFuture[TeamRun]]:
     """The winner on every training record, one team after the other."""
-    strategy: Strategy = verdict.strategy if verdict.decision == "adopt" else NO_PROCESSING
     runs: list[PrefectFuture[TeamRun]] = []
     source: DatasetRef | PrefectFuture[TeamRun] = plan.splits.train
-    for team in strategy:
+    for team in verdict.adopted:
         source = in_store(apply_team, plan.runtime.store, f"whole set - {team}").submit(
             team,
             plan.chains[team],

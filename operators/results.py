@@ -246,6 +246,11 @@ class Verdict(Result):
     details: JudgeDetails | None = None
 
     @property
+    def adopted(self) -> tuple[Team, ...]:
+        """What is put in force: the strategy, or no processing."""
+        return self.strategy if self.decision == "adopt" else ()
+
+    @property
     def drop(self) -> float | None:
         """From the search's score to the sealed one."""
         return None if self.search_score is None else self.search_score - self.score

@@ -19,7 +19,7 @@ from operators.publishing import Output, recipe_yaml
 from operators.report import render, story
 from operators.results import Recipe, RecordsFile, SearchResult
 from operators.strategist.base import Proposal
-from operators.strategist.space import NO_PROCESSING, Team
+from operators.strategist.space import Team
 from operators.teams.base import OperatorSpec
 from tasks.durable import silenced
 from tasks.events import send_search_finished
@@ -64,9 +64,8 @@ def publish(
     output.write("report.html", render(result, fidelity=fidelity, recipe=recipe))
     output.write("search.json", result.model_dump_json(indent=1))
 
-    winner = result.verdict.strategy if result.verdict.decision == "adopt" else NO_PROCESSING
     create_markdown_artifact(
-        f"**{result.verdict.reason}**\n\n{story(result.trials, winner)}",
+        f"**{result.verdict.reason}**\n\n{story(result.trials, result.verdict.adopted)}",
         key=artifact_key(config.name, "verdict"),
         description=f"Verdict of {config.name}",
     )
@@ -93,7 +92,7 @@ def make_recipe(
 ) -> Recipe:
     """The recipe of a search's verdict. With the verdict "no processing" its strategy is empty. `embedder` is
     that of the quality flags, where the teams' is in the context."""
-    strategy = result.verdict.strategy if result.verdict.decision == "adopt" else ()
+    strategy = result.verdict.adopted
     used = {team: chains[team] for team in strategy}
     rewriter = config.endpoints.rewriter if any(map(needs_llm, used.values())) else None
     return Recipe(

@@ -24,7 +24,7 @@ ROW = 44
 """Height of one row in pixels: a line of label above a mark, so that long labels need no margin on a phone."""
 
 
-def scores_figure(trials: Sequence[Trial], winner: Strategy | None) -> go.Figure:
+def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
     """Score of every trial with its interval, in the order of rounds, the baseline at 0 in its noise floor."""
     import plotly.graph_objects as go
 

@@ -44,9 +44,8 @@ def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Re
     operators.
     """
     winner = next((t for t in ranked(result.trials) if t.strategy == result.verdict.strategy), None)
-    adopted = result.verdict.strategy if result.verdict.decision == "adopt" else None
     figures = {
-        "scores": scores_figure(result.trials, adopted),
+        "scores": scores_figure(result.trials, result.verdict.adopted),
         "seconds": seconds_figure(result.seconds),
     }
     if result.what_matters:
@@ -61,7 +60,6 @@ def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Re
         result=result,
         headline=headline(result.verdict),
         winner=winner,
-        adopted=adopted,
         trials=sorted(result.trials, key=lambda t: t.round),
         noise_floor=max((t.noise_floor for t in result.trials), default=0.0),
         judged=[t for t in sorted(result.trials, key=lambda t: t.round) if t.comparison.details],
