@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from operators.config import SearchConfig, Training
 from operators.data.store import DatasetRef
+from operators.precision import Precision
 from operators.processing import TeamContext
 from operators.strategist.space import Team
 from operators.teams.base import OperatorSpec
@@ -27,11 +28,13 @@ class Plan(BaseModel):
     embedder: str
     """Of targeting and sampling; the teams' is in the context."""
     embedder_sha256: str
+    precision: Precision
+    """Of all fine-tunes."""
 
     def recipe(self, repeat: int = 0) -> Training:
-        """The training recipe, with another seed for each repeat."""
+        """The training recipe, with another seed for each repeat, and one precision for all."""
         training = self.config.training
-        return training.model_copy(update={"seed": training.seed + repeat})
+        return training.model_copy(update={"seed": training.seed + repeat, "dtype": self.precision})
 
     @property
     def answer_tokens(self) -> int:

@@ -26,6 +26,7 @@ from tasks.progress import say
 from tasks.runtime import Runtime
 from tasks.sampling import draw_sample, split_questions
 from tasks.scoring import embed, flag_low_quality
+from tasks.training import precision
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -120,6 +121,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             model_sha256=model_sha256,
             embedder=embedder,
             embedder_sha256=embedder_sha256,
+            precision=precision(config.training, runtime),
         ),
         loaded=loaded,
         counts=DataCounts(

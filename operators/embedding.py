@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -31,6 +32,10 @@ WINDOW = 8192
 """Texts held at once. Equal ones among them are embedded once, those of other windows come from the cache."""
 _CHUNK = 1024
 _BATCH = 32
+_STEP = 8
+"""Inputs are padded to a multiple of this many tokens, and those of one padded length are read together: what a
+text is padded to, and with it the last bits of its vector, depends on the text alone, not on who is read beside
+it. On a CPU the vectors are then the same in every run; a GPU makes no such promise."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -105,22 +110,40 @@ def _look_up(texts: list[str], model: str) -> np.ndarray:
 
 def _embed_window(texts: list[str], model: str, progress: Progress | None, before: int, total: int) -> np.ndarray:
     """Unit rows, float32 of shape (len(texts), d). Equal texts are embedded once."""
-    identity = digest("embedding", 1, model_digest(model), MAX_TOKENS)
+    identity = digest("embedding", 2, model_digest(model), MAX_TOKENS)
     keys = {t: _key(identity, t) for t in texts}
     cache = KeyedCache(default_cache() / "embeddings.sqlite", "embedding")
     vectors = {k: np.frombuffer(v, np.float16) for k, v in cache.get(keys.values()).items()}
-    # Alike lengths in one batch waste no padding; the text itself breaks ties, so input order is irrelevant.
-    missing = sorted((t for t, k in keys.items() if k not in vectors), key=lambda t: (len(t), t))
-    for start in range(0, len(missing), _CHUNK):
+    missing = [t for t, k in keys.items() if k not in vectors]
+    left = len(missing)
+    for chunk in _alike(missing, model):
         if progress:
-            progress("embedding", before + len(keys) - len(missing) + start, total)
-        chunk = missing[start : start + _CHUNK]
+            progress("embedding", before + len(keys) - left, total)
         fresh = {keys[t]: v for t, v in zip(chunk, _encode(chunk, model), strict=True)}
         cache.put({k: v.tobytes() for k, v in fresh.items()})
         vectors.update(fresh)
+        left -= len(chunk)
     found = np.stack([vectors[keys[t]] for t in texts]).astype(np.float32)
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
     return found
+
+
+def _alike(texts: list[str], model: str) -> Iterator[list[str]]:
+    """Up to _CHUNK texts at a time that are padded to one length."""
+    by_length: dict[int, list[str]] = defaultdict(list)
+    for text, tokens in zip(texts, _lengths(texts, model), strict=True):
+        by_length[-(-tokens // _STEP)].append(text)
+    for _, alike in sorted(by_length.items()):
+        yield from (alike[start : start + _CHUNK] for start in range(0, len(alike), _CHUNK))
+
+
+def _lengths(texts: list[str], model: str) -> list[int]:
+    """Of each text in tokens; zero where the model has no such thing."""
+    try:
+        mask = _load(model).preprocess(texts).get("attention_mask") if texts else None
+    except Exception as e:
+        raise without_text(e) from None  # a tokenizer's message may quote the text
+    return [0] * len(texts) if mask is None else mask.sum(dim=1).tolist()
 
 
 def _key(identity: str, text: str) -> bytes:
@@ -138,7 +161,7 @@ def _encode(texts: list[str], model: str, batch_size: int = _BATCH) -> np.ndarra
             convert_to_numpy=True,
         )
     except Exception as e:
-        raise without_text(e) from None  # a tokenizer's message may quote the text
+        raise without_text(e) from None
     found = np.asarray(found, np.float16)
     # Checked before it is cached: a broken vector would stay there.
     if bad := int((~np.isfinite(found)).any(axis=1).sum()):
@@ -165,7 +188,7 @@ def _load_once(model: str) -> SentenceTransformer:
             f"embedding model {model!r}: no modules.json there; give a sentence-transformers directory"
         )
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import StaticEmbedding
+    from sentence_transformers.models import StaticEmbedding, Transformer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
@@ -173,4 +196,6 @@ def _load_once(model: str) -> SentenceTransformer:
     if isinstance(loaded[0], StaticEmbedding):
         return loaded.float()  # in half precision the zero vector of an empty text would be divided by zero
     loaded.max_seq_length = min(loaded.max_seq_length or MAX_TOKENS, MAX_TOKENS)
+    if isinstance(loaded[0], Transformer):
+        loaded[0].processing_kwargs.setdefault("text", {})["pad_to_multiple_of"] = _STEP
     return loaded

@@ -12,10 +12,16 @@ from operators.data.records import Record
 from operators.data.store import BlobRef, DatasetRef, Store
 from operators.fidelity import Fidelity
 from operators.llm.connection import Connection
+from operators.precision import Precision, native_precision
 from operators.results import Flagging, LLMUsage
 from operators.training.lora import FineTune
 
 Progress = Callable[[str, int, int], None]
+
+
+def precision_there(*, progress: Progress) -> Precision:  # noqa: ARG001 - jobs take it
+    """What suits the worker's device (`operators.precision`)."""
+    return native_precision()
 
 
 def embed_dataset(dataset: DatasetRef, model: str, store_root: str, *, progress: Progress) -> BlobRef:

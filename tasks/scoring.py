@@ -15,7 +15,7 @@ from tasks.runtime import Runtime
 
 @durable(
     "embed",
-    version="2",
+    version="3",
     content=lambda dataset, model, model_sha256, runtime: [dataset.sha256, model_sha256],  # noqa: ARG005
 )
 def embed(dataset: DatasetRef, model: str, model_sha256: str, runtime: Runtime) -> BlobRef:  # noqa: ARG001

@@ -5,12 +5,26 @@ from __future__ import annotations
 from operators import jobs, remote
 from operators.config import Training
 from operators.data.store import DatasetRef
+from operators.precision import Precision, native_precision
 from operators.results import TeamRun
 from operators.training.lora import FineTune
 from tasks.durable import durable
 from tasks.processing import output_of
 from tasks.progress import shown
 from tasks.runtime import Runtime
+
+
+def precision(recipe: Training, runtime: Runtime) -> Precision:
+    """What the recipe says; for "auto", what suits the machines that train. It is settled once for all models of a
+    search: which of two is better must not depend on where each was trained, nor on what the store has of another
+    machine."""
+    if recipe.dtype != "auto":
+        return recipe.dtype
+    if runtime.cluster.address is None:
+        return native_precision()
+    return jobs.run(
+        remote.precision_there, cluster=runtime.cluster, num_cpus=recipe.num_cpus, num_gpus=recipe.num_gpus
+    )
 
 
 @durable(

@@ -39,7 +39,9 @@ class Training(Settings):
     learning_rate: float = Field(2e-4, gt=0, description="At its highest, after the warm-up")
     warmup_ratio: float = Field(0.1, ge=0, le=1, description="Share of the steps in which the rate rises")
     max_length: int = Field(512, ge=16, description="Tokens; longer conversations are cut at the end")
-    dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="Precision of weights and arithmetic")
+    dtype: Literal["auto", "bfloat16", "float32"] = Field(
+        "auto", description="Precision of weights and arithmetic; auto: bfloat16 where a machine computes in it"
+    )
     reuse_frozen: bool = Field(
         True, description="On a CPU, keep what the blocks below the adapters make of a text for the next fine-tune"
     )

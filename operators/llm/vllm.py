@@ -24,6 +24,7 @@ from operators.errors import ConfigError, EndpointError
 from operators.jobs import OMP_WAIT_POLICY
 from operators.llm import supervise
 from operators.models import local_path
+from operators.precision import native_precision
 
 PYTHON_ENV = "AUTODP_VLLM_PYTHON"
 THREADS_ENV = "AUTODP_VLLM_THREADS"
@@ -228,7 +229,7 @@ def engine_arguments(
     """How the engine is set up, by the names of vLLM's `EngineArgs`."""
     return {
         "model": str(weights),
-        "dtype": "bfloat16",
+        "dtype": native_precision(),
         "max_model_len": max_model_len,
         "enforce_eager": True,
         # On a CPU vLLM takes blocks of 128 tokens, longer than most system prompts: a prefix shorter than a block

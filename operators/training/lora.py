@@ -18,6 +18,7 @@ from operators.data.records import Record, conversation_digest
 from operators.data.store import BlobRef, Store
 from operators.digest import canonical_json, sha256_bytes
 from operators.errors import DataError, NothingLearned
+from operators.precision import native_precision
 from operators.training import frozen
 from operators.training.likelihood import answer_logits, answer_nll, pads_left
 from operators.training.paused import captured, pause, resumed, steps_done
@@ -51,7 +52,7 @@ def load_model(recipe: Training) -> Any:
     from operators.models import local_path
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = getattr(torch, recipe.dtype)
+    dtype = getattr(torch, native_precision() if recipe.dtype == "auto" else recipe.dtype)
     model: Any = AutoModelForCausalLM.from_pretrained(local_path(recipe.model), dtype=dtype)
     return model.to(device)
 

@@ -54,6 +54,28 @@ def test_order_and_a_warm_cache_change_nothing():
     assert (cold == warm[::-1]).all()
 
 
+def test_a_text_has_one_vector_whoever_is_embedded_beside_it(cache):
+    words = [
+        "the",
+        "narrow",
+        "palate",
+        "of",
+        "a",
+        "patient",
+        "with",
+        "wheezing",
+        "and",
+        "fever",
+        "after",
+        "surgery",
+    ]
+    texts = [" ".join(words[(i + j) % len(words)] for j in range(1 + 7 * i % 40)) for i in range(60)]
+    together = embed(texts)
+    for part in (slice(0, None, 7), slice(59, 60), slice(None, None, -3)):
+        cache.unlink()
+        assert (embed(texts[part]) == together[part]).all()
+
+
 def test_equal_texts_are_stored_once(cache):
     embed(["one text"] * 5 + ["another"])
     with sqlite3.connect(cache) as connection:
