@@ -9,6 +9,7 @@ from typing import Literal
 from operators.data.records import Record, conversation_digest
 from operators.digest import sha256_bytes
 from operators.errors import DataError
+from operators.text.alike import bare
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Splits:
 
 def question_key(record: Record) -> str:
     """What makes two questions the same: the first user turn, whatever its case and white space."""
-    return " ".join(record.question.casefold().split())
+    return bare(record.question)
 
 
 def split(

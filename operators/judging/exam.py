@@ -11,6 +11,7 @@ from operators.errors import DataError, JudgeRefused
 from operators.judging.pairwise import Pair, Progress, ask
 from operators.llm.client import LLMClient
 from operators.results import Check, Exam
+from operators.text.alike import bare
 
 TIE = 0.25
 """|outcome| that counts as a tie: a verdict read from probabilities is never exactly 0."""
@@ -73,7 +74,7 @@ def build(questions: Sequence[Record], seed: int) -> dict[str, _Kind]:
     rng = np.random.default_rng(seed)
     shift = int(rng.integers(1, len(questions)))
     right = [q.answer for q in questions]
-    plain = [_plain(answer) for answer in right]
+    plain = [bare(answer) for answer in right]
     n = len(right)
     others = [
         next((j % n for j in range(i + shift, i + shift + n) if plain[j % n] != plain[i]), i) for i in range(n)
@@ -87,7 +88,7 @@ def build(questions: Sequence[Record], seed: int) -> dict[str, _Kind]:
 
     def pairs(answers: Sequence[str], *, differ: bool = True) -> list[Pair]:
         made = zip(questions, right, answers, strict=True)
-        return [(q, a, b) for q, a, b in made if not differ or _plain(a) != _plain(b)]
+        return [(q, a, b) for q, a, b in made if not differ or bare(a) != bare(b)]
 
     return {
         # Within one order: averaged over both, a judge that always says "first" would tie as well.
@@ -107,10 +108,6 @@ def require(exam: Exam) -> None:
             f"the judge {exam.judge} did not pass its exam: {', '.join(failed)}; set judging.method to reference, "
             "or endpoints.judge to a larger model"
         )
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _sign(outcome: float) -> int:

@@ -67,8 +67,10 @@ class Posterior:
         import numpy as np
 
         values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(np.clip(values, 0, None))
-        return self.mean + np.random.default_rng(seed).standard_normal((n, len(self.mean))) @ root.T
+        # The symmetric root is the only one that does not depend on which basis of an eigenspace a machine's
+        # LAPACK picks, and alike strategies make such spaces.
+        root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+        return self.mean + np.random.default_rng(seed).standard_normal((n, len(self.mean))) @ root
 
     def contrasts(self, history: Sequence[Tried]) -> list[Contrast]:
         """The effect of every team, then of every order of two teams that matters to some strategy."""

@@ -13,6 +13,7 @@ from operators.targeting.describing import CHUNK, Describer, Part
 from operators.targeting.features import OVERLAPS
 from operators.targeting.grams import MAX_CHARACTERS
 from operators.targeting.relations import NAMES, Relations
+from operators.text.alike import bare
 
 KNOWN = 5000
 """Records that the set's statistics, neighbours and damaged copies are taken from: all of a smaller set, a random
@@ -97,8 +98,7 @@ def _readable(sides: Sides) -> Sides:
 
 def _same(sides: Sequence[Sides]) -> np.ndarray:
     number: dict[tuple[str, str], int] = {}
-    plain = (tuple(" ".join(text.casefold().split()) for text in (s.question, s.answer)) for s in sides)
-    return np.array([number.setdefault((question, answer), len(number)) for question, answer in plain], int)
+    return np.array([number.setdefault((bare(s.question), bare(s.answer)), len(number)) for s in sides], int)
 
 
 def _damage(

@@ -52,6 +52,30 @@ def test_posterior_is_that_of_the_weights(trial: MakeTrial, view: View) -> None:
     assert model.covariance == pytest.approx(matrix @ covariance @ matrix.T)
 
 
+def test_draws_follow_the_distribution_and_no_choice_of_basis(
+    trial: MakeTrial, view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = posterior(view([trial("cleaning", outcomes(0.3))]))
+    drawn = model.draws(20_000, 0)
+    assert drawn.mean(axis=0) == pytest.approx(model.mean, abs=0.02)
+    assert np.cov(drawn.T) == pytest.approx(model.covariance, abs=0.02)
+    decompose = np.linalg.eigh
+
+    def turned(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """An equally good answer: a vector's sign is free, and so is the basis where values are equal."""
+        values, vectors = decompose(matrix)
+        signs = np.where(np.arange(len(values)) % 2, -1, 1)
+        angle = 0.3
+        equal = np.flatnonzero(np.isclose(values[1:], values[:-1], rtol=1e-9, atol=0) & (values[1:] > 1e-6))
+        assert len(equal), "alike strategies give equal values"
+        i = int(equal[0])
+        pair = vectors[:, i : i + 2] @ [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        return values, np.column_stack([vectors[:, :i], pair, vectors[:, i + 2 :]]) * signs
+
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    assert model.draws(20, 0) == pytest.approx(drawn[:20], abs=1e-6)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_scores_never_add_doubt(trial, view, data):
@@ -173,7 +197,8 @@ def test_a_batch_spreads_its_bets(trial: MakeTrial, view: View) -> None:
         return float(draws[:, [0, *(model.index[s] for s in [(C,), *of])]].max(axis=1).mean())
 
     assert reach(chosen) > reach(singly)
-    assert gain == pytest.approx(reach(chosen) - reach([]), abs=0.02)
+    # Three standard errors of a mean over the DRAWS that it is measured by.
+    assert gain == pytest.approx(reach(chosen) - reach([]), abs=0.05)
 
 
 def test_noise_is_what_trials_do_not_share(trial: MakeTrial, view: View) -> None:
