@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import socket
 import threading
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
@@ -20,6 +22,9 @@ Progress = Callable[[str, int, int], None]
 OMP_WAIT_POLICY = "PASSIVE"
 """Threads of one job that wait for each other leave the core to others. Spinning, as OpenMP prefers, two threads
 on two busy cores reach a hundredth of the speed of one."""
+
+KNOCK_SECONDS = 10.0
+"""In which a cluster's head has to take a connection."""
 
 _start = threading.Lock()
 
@@ -60,6 +65,7 @@ def connect(cluster: Cluster) -> None:
         if cluster.address:
             address = cluster.address
             try:
+                _knock(address)
                 _in_lasting_thread(lambda: ray.init(address=address, **shared))
             except Exception as e:
                 raise _not_joined(e, address) from None
@@ -67,6 +73,18 @@ def connect(cluster: Cluster) -> None:
             shared["runtime_env"]["env_vars"]["AUTODP_CACHE"] = str(default_cache())
             local: dict[str, Any] = {"address": "local", "num_cpus": cluster.num_cpus, "include_dashboard": False}
             _in_lasting_thread(lambda: ray.init(**local, **shared))
+
+
+def _knock(address: str) -> None:
+    """Raises ConnectionError where nothing listens at an address with a port: Ray itself tries a dead one for
+    minutes."""
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if place.hostname is None or place.port is None:
+        return
+    try:
+        socket.create_connection((place.hostname, place.port), KNOCK_SECONDS).close()
+    except OSError as e:
+        raise ConnectionError(type(e).__name__) from None
 
 
 def _not_joined(error: Exception, address: str) -> ConfigError:
