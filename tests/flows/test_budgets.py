@@ -1,4 +1,4 @@
-"""One budget of LLM tokens for all operators, teams, workers and rounds of a search."""
+"""What ends a search: one budget of LLM tokens for all operators, teams, workers and rounds, and one of time."""
 
 from __future__ import annotations
 
@@ -62,3 +62,20 @@ def test_a_budget_for_not_even_one_round_is_an_error(
             endpoints={"rewriter": {"base_url": peer.base_url, "concurrency": 1}},
         )
     assert len(peer.requests) == 2
+
+
+def test_the_search_ends_when_its_time_is_over(folder: Path) -> None:
+    every = {"strategist": {"kind": "exhaustive"}}
+    run_search(folder, **every, budget={"rounds": 1, "trials_per_round": 1})  # so that little comes before round 1
+    result = run_search(
+        folder, **every, budget={"rounds": 99, "trials_per_round": 1, "trials": 99, "minutes": 0.2}
+    )
+    assert result.stopped == "minutes"
+    assert 1 <= len(result.trials) < 65, "all strategies take longer"
+    assert result.verdict.reason
+    assert (folder / "runs" / "tiny" / "report.html").exists()
+
+
+def test_time_for_not_even_one_round_is_an_error(folder: Path) -> None:
+    with pytest.raises(BudgetExceeded, match=r"\(minutes\) ended before a first trial: raise budget\.minutes"):
+        run_search(folder, budget={"rounds": 2, "trials_per_round": 1, "minutes": 0.001})

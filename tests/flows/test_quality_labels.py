@@ -1,4 +1,4 @@
-"""A search whose classifier learns from labels that the private judge gives."""
+"""A search whose classifier learns from labels, which the private judge gives or the data bring along."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from messages_peer import HTTPReply, message
 from tiny import rows, run_search, search_json, write_jsonl, write_set
 
+from operators.errors import DataError
 from tasks.progress import listening
 
 pytestmark = pytest.mark.e2e
@@ -35,6 +36,14 @@ def spots_dots(body: dict[str, Any], _before: int) -> HTTPReply:
     return message(json.dumps({"quality": "low" if low else "clean"}), tokens=(50, 4))
 
 
+def half_damaged() -> list[dict[str, Any]]:
+    """40 rows; the answer of every other one trails off."""
+    made = rows(70)[:40]
+    for row in made[::2]:
+        row["answer"] = f"{row['answer'][:20]}..."
+    return made
+
+
 def test_labels_are_asked_once_counted_and_kept_in_the_recipe(
     stack: str,  # noqa: ARG001
     tmp_path: Path,
@@ -42,10 +51,7 @@ def test_labels_are_asked_once_counted_and_kept_in_the_recipe(
 ) -> None:
     peer = messages_peer(spots_dots)
     write_set(tmp_path)
-    made = rows(70)[:40]
-    for row in made[::2]:
-        row["answer"] = f"{row['answer'][:20]}..."
-    write_jsonl(tmp_path / "train.jsonl", made)
+    write_jsonl(tmp_path / "train.jsonl", half_damaged())
     # A model name of its own, so that no other run has these answers in the request cache.
     judge = {"model": f"judge-{tmp_path.name}-{peer.base_url[-5:]}", "base_url": peer.base_url}
     changes = {"targeting": {"enabled": True, "labels": 30}, "endpoints": {"judge": judge}}
@@ -66,3 +72,25 @@ def test_labels_are_asked_once_counted_and_kept_in_the_recipe(
     recipe = yaml.safe_load((tmp_path / "runs" / "tiny" / "recipe.yaml").read_text())
     assert recipe["targeting"]["labels"] == 30
     assert recipe["judge"]["base_url"] == peer.base_url
+
+
+def test_labels_in_a_column_are_believed_and_no_column_is_an_error(
+    stack: str,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    write_set(tmp_path)
+    made = half_damaged()
+    for number, row in enumerate(made):
+        row["bad"] = None if number % 4 == 3 else number % 2 == 0
+    write_jsonl(tmp_path / "train.jsonl", made)
+    changes: dict[str, Any] = {"targeting": {"enabled": True, "label_column": "bad"}}
+    heard = Heard()
+    with listening(heard):
+        result = run_search(tmp_path, **changes)
+    assert "Trained on 30 labels (20 low quality)" in " ".join(heard.lines)
+    assert 16 <= result.data.flagged <= 24, "twenty answers trail off"
+
+    changes["targeting"]["label_column"] = "worse"
+    with pytest.raises(DataError, match=r"targeting\.label_column: no record has a column 'worse'"):
+        run_search(tmp_path, name="misspelt", **changes)
+    assert not (tmp_path / "runs" / "misspelt").exists()
