@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from operators import jobs
 from operators.config import Sampling, Targeting, Training
 from operators.data.records import Record
 from operators.data.store import BlobRef, DatasetRef, Store
@@ -81,7 +82,6 @@ def flag_dataset(
     """Stores the same records with their quality flags. `judge` gives the labels that `settings` ask for."""
     import numpy as np
 
-    from operators import jobs
     from operators.record_vectors import as_sides
     from operators.targeting import Asking, flag_records, labels_of
 
