@@ -243,6 +243,8 @@ class Verdict(Result):
     """The sealed score of each training seed."""
     noise_floor: float = 0.0
     """The |score| on the sealed questions that a strategy without any effect would stay below."""
+    chance: float | None = None
+    """The probability of such a score where every question's outcome is as likely to be its opposite."""
     details: JudgeDetails | None = None
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operators.judging.statistics import difference
+from operators.judging.statistics import chance, difference
 from operators.results import Comparison, Lead, Trial, Verdict
 from operators.strategist.space import Strategy, label
 
@@ -34,19 +34,24 @@ def decide(
     noise_floor: float = 0.0,
     search_score: float | None = None,
 ) -> Verdict:
-    """Adopts the strategy only where the whole interval of its sealed score lies above zero, and the score above
-    the noise floor.
+    """Adopts the strategy only where the whole interval of its sealed score lies above zero, the score above the
+    noise floor, and coins that fall for or against it on every question would not often do as well.
 
-    "No processing" is the default that has to be beaten: a score whose interval touches zero, or that training
-    seeds alone could have made, is not evidence.
+    "No processing" is the default that has to be beaten: a score whose interval touches zero, that training seeds
+    alone could have made, or that rests on a handful of questions, is not evidence.
     """
     low, high = sealed.score_ci
-    adopt = low > 0 and sealed.score > noise_floor
+    by_coins = chance(sealed.outcomes)
+    adopt = low > 0 and sealed.score > noise_floor and by_coins <= (1 - confidence) / 2
     seeds = max(len(sealed.seed_scores), 1)
     over = f", over {seeds} training seeds" if seeds > 1 else ""
     won = f"{sealed.win:.0%} of {sealed.n} sealed questions won, {sealed.loss:.0%} lost"
     interval = f"score {sealed.score:+.2f}, {confidence:.0%} interval {low:+.2f} to {high:+.2f}{over}"
-    inside = f"; {confidence:.0%} of scores without any effect stay below {noise_floor:.2f}" if low > 0 else ""
+    inside = ""
+    if low > 0 and sealed.score <= noise_floor:
+        inside = f"; {confidence:.0%} of scores without any effect stay below {noise_floor:.2f}"
+    elif low > 0:
+        inside = f"; so few questions differ that coins would do as well in {by_coins:.0%} of cases"
     reason = (
         f"Adopt {label(strategy)}: {won} against the model tuned on the unprocessed data ({interval})."
         if adopt
@@ -65,5 +70,6 @@ def decide(
         search_score=search_score,
         seed_scores=sealed.seed_scores,
         noise_floor=noise_floor,
+        chance=by_coins,
         details=sealed.details,
     )

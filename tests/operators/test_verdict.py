@@ -45,6 +45,16 @@ def test_a_gain_of_one_seed_only_is_not_adopted():
     assert verdict.seed_scores == [0.8, 0.0, 0.0]
 
 
+def test_a_gain_on_a_handful_of_questions_is_not_adopted():
+    sealed = compare([1.0] * 5 + [0.0] * 115)
+    assert sealed.score_ci[0] > 0
+    verdict = decide(CLEANING, sealed, 0.95)
+    assert verdict.decision == "no_processing"
+    assert verdict.chance == pytest.approx(1 / 32)
+    assert "so few questions differ that coins would do as well in 3% of cases" in verdict.reason
+    assert decide(CLEANING, compare([1.0] * 6 + [0.0] * 114), 0.95).decision == "adopt"
+
+
 def test_a_loss_is_never_adopted():
     assert decide((Team.SELECTION,), compare([-1.0] * 60), 0.95).decision == "no_processing"
 

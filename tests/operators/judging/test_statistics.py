@@ -1,9 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.judging.statistics import compare, compare_seeds, difference, noise_floor
+from operators.judging.statistics import chance, compare, compare_seeds, difference, noise_floor
 
 outcomes = st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), min_size=1, max_size=60)
 
@@ -112,3 +114,22 @@ def test_a_seed_that_shifts_everything_raises_the_noise_floor():
     assert noise_floor([shifted], seeds=3) < noise_floor([shifted])
     assert noise_floor([shifted]) == pytest.approx(noise_floor([[-x for x in shifted]]), abs=0.03)
     assert noise_floor([[0.0] * 50]) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([1.0, 0.5, 0.0, -0.5, -1.0]), min_size=1, max_size=10))
+def test_chance_is_the_share_of_signs_that_do_as_well(outcomes):
+    signs = np.array(list(itertools.product([1, -1], repeat=len(outcomes))))
+    as_well = (signs @ outcomes >= sum(outcomes) - 1e-9).mean()
+    assert chance(outcomes) == pytest.approx(as_well)
+
+
+def test_chance_of_many_outcomes_holds_its_level_and_is_seeded():
+    below = 0
+    for i in range(300):
+        outcomes = np.random.default_rng(i).choice([1.0, 0.0, -1.0], size=60, p=[0.2, 0.6, 0.2]).tolist()
+        below += chance(outcomes, flips=999, seed=i) <= 0.025
+    assert below / 300 <= 0.045, "0.025 and two standard errors"
+    assert chance([1.0] * 40 + [-1.0] * 20) == chance([-1.0] * 20 + [1.0] * 40 + [0.0] * 9) < 0.025
+    with pytest.raises(ValueError, match="no outcomes"):
+        chance([])

@@ -186,7 +186,7 @@ def test_the_judge_its_exam_and_what_seeds_can_do(search_result: SearchResult) -
         update={"comparison": trials[0].comparison.model_copy(update={"details": details})}
     )
     verdict = search_result.verdict.model_copy(
-        update={"search_score": 0.8, "seed_scores": [0.7, 0.74], "noise_floor": 0.11}
+        update={"search_score": 0.8, "seed_scores": [0.7, 0.74], "noise_floor": 0.11, "chance": 0.004}
     )
     exam = Exam(judge="big-model", checks=[Check(name="padded", passed=22, of=24, bar=0.8)])
     lead = Lead(second=search_result.trials[0].strategy, difference=0.05, difference_ci=(-0.04, 0.13))
@@ -199,6 +199,7 @@ def test_the_judge_its_exam_and_what_seeds_can_do(search_result: SearchResult) -
     assert "Drop to the sealed score +0.08" in page.text
     assert "By training seed +0.70 +0.74" in page.text
     assert "Noise floor, sealed +0.11" in page.text
+    assert "By coins under 1 %" in page.text
     assert "against the second best, cleaning: which of the two is better is open" in page.text
     inside = [t for t in trials if t.is_noise]
     assert 0 < len(inside) < len(trials)
