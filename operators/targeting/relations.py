@@ -4,8 +4,10 @@ would, do alike questions have alike answers, which records are like it?"""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from operators.targeting.corruptions import Sides
 from operators.targeting.features import Near
@@ -23,7 +25,10 @@ NAMES = (
 )
 _NEIGHBOURS = 8
 _NOBODY = -1
-_BLOCK = 1 << 16
+_BLOCK = 1 << 12
+"""Rows whose neighbours are searched at once."""
+_EQUAL = 1e-5
+"""Similarities closer than this are the same: those of a text and its copy come from different sums."""
 _OTHERS = 1000
 """Records whose questions and answers a pair is compared with for its rank."""
 
@@ -68,7 +73,9 @@ class Relations:
         found = np.empty((len(sides), 6))
         found[:, 0] = np.einsum("ij,ij->i", self._plain[0][asker], self._plain[1][answerer])
         found[:, 1] = similarity
-        for column, rivals in ((2, a @ self._q[others].T), (3, q @ self._a[others].T)):
+        with threadpool_limits(1, "blas"):  # with more threads the last bits depend on their number
+            products = (2, a @ self._q[others].T), (3, q @ self._a[others].T)
+        for column, rivals in products:
             found[:, column], found[:, column + 2] = _standing(similarity, rivals, own)
         return found
 
@@ -100,7 +107,7 @@ def _standing(value: np.ndarray, rivals: np.ndarray, own: np.ndarray) -> tuple[n
     # Few rows of a large set have any, and arithmetic without a mask is several times faster.
     for rows, others in ((~some, rivals[~some]), (some, np.ma.array(rivals[some], mask=own[some]))):
         mine = value[rows]
-        share[rows] = np.ma.filled((others > mine[:, None]).mean(axis=1), 0)
+        share[rows] = np.ma.filled((others > mine[:, None] + _EQUAL).mean(axis=1), 0)
         spread = np.maximum(np.ma.filled(others.std(axis=1), 1), 1e-6)
         distance[rows] = (mine - np.ma.filled(others.mean(axis=1), 0)) / spread
     return share, distance
@@ -120,7 +127,8 @@ def _neighbours(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
     index = faiss.IndexFlatIP(rows.shape[1])
     index.add(np.ascontiguousarray(rows[known], np.float32))
     found = np.full((len(rows), _NEIGHBOURS), _NOBODY, np.int32)
-    for start in range(0, len(rows), _BLOCK):
+
+    def search(start: int) -> None:
         part = rows[start : start + _BLOCK]
         _, near = index.search(np.ascontiguousarray(part, np.float32), min(len(known), _NEIGHBOURS + 1))
         places = known[near]
@@ -129,4 +137,10 @@ def _neighbours(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
         order = np.argsort(own, axis=1, kind="stable")[:, :_NEIGHBOURS]
         places = np.where(own, _NOBODY, places)
         found[start : start + len(part), : order.shape[1]] = np.take_along_axis(places, order, axis=1)
+
+    # Which of two equally near records comes first hangs on the last bits, and these on how many threads share a
+    # product: so none is shared, and each thread takes blocks of its own.
+    cores = faiss.omp_get_max_threads()
+    with ThreadPoolExecutor(cores, initializer=faiss.omp_set_num_threads, initargs=(1,)) as threads:
+        list(threads.map(search, range(0, len(rows), _BLOCK)))
     return found
