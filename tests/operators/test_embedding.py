@@ -17,6 +17,7 @@ from operators import embedding
 from operators.data.store import default_cache
 from operators.embedding import embed, embed_stream
 from operators.errors import ConfigError
+from operators.models import MINILM
 
 TEXTS = [
     "A narrow palate.",
@@ -54,26 +55,25 @@ def test_order_and_a_warm_cache_change_nothing():
     assert (cold == warm[::-1]).all()
 
 
-def test_a_text_has_one_vector_whoever_is_embedded_beside_it(cache):
-    words = [
-        "the",
-        "narrow",
-        "palate",
-        "of",
-        "a",
-        "patient",
-        "with",
-        "wheezing",
-        "and",
-        "fever",
-        "after",
-        "surgery",
-    ]
-    texts = [" ".join(words[(i + j) % len(words)] for j in range(1 + 7 * i % 40)) for i in range(60)]
-    together = embed(texts)
-    for part in (slice(0, None, 7), slice(59, 60), slice(None, None, -3)):
-        cache.unlink()
-        assert (embed(texts[part]) == together[part]).all()
+def test_the_model_reads_a_text_the_same_way_whoever_is_embedded_beside_it(cache):
+    """Down to the padding: on it hang the last bits of a vector."""
+    texts = [f"record {i}: " + "narrow palate " * (7 * i % 20) for i in range(60)]
+    read: list[tuple[int, ...]] = []
+    hook = embedding._load(MINILM)[0].register_forward_pre_hook(
+        lambda _model, args: read.extend(map(tuple, args[0]["input_ids"].tolist()))
+    )
+    try:
+        together = embed(texts)
+        assert len(read) == len(set(texts))
+        known = set(read)
+        for part in (slice(0, None, 7), slice(59, 60), slice(None, None, -3)):
+            cache.unlink()
+            read.clear()
+            np.testing.assert_allclose(embed(texts[part]), together[part], atol=1e-3)
+            assert len(read) == len(set(texts[part]))
+            assert set(read) <= known
+    finally:
+        hook.remove()
 
 
 def test_equal_texts_are_stored_once(cache):
