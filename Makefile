@@ -12,7 +12,7 @@ export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
 .PHONY: demo test test-load unit check docs setup setup-dev setup-vllm lock clean help
 
 help:
-	@echo "make demo   set up and run the built-in example (10 minutes on two cores with bfloat16, 25 without)"
+	@echo "make demo   set up and run the built-in example (10 minutes on two cores with bfloat16, 23 without)"
 	@echo "make test   set up and run all tests but the load test"
 	@echo "make test-load   uploads end to end, 20 at once, a killed worker; nothing else may run"
 	@echo "make unit   the fast tests only"
