@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import faiss
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from operators.targeting.corruptions import Sides
 from operators.targeting.relations import Relations
 
 
 def test_features_are_the_same_on_any_number_of_threads():
-    import faiss
-    from threadpoolctl import threadpool_limits
-
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((3000, 384)).astype(np.float32)
     rows[2000:] = rows[:1000]  # equally near ones
@@ -19,8 +18,8 @@ def test_features_are_the_same_on_any_number_of_threads():
     sides = [Sides("What?", "That.", i, (i * 7) % 3000) for i in range(0, 3000, 5)]
     found = []
     for threads in (1, 2):
-        faiss.omp_set_num_threads(threads)
-        with threadpool_limits(threads):
+        with threadpool_limits(threads):  # of faiss as well, and put back afterwards
+            assert faiss.omp_get_max_threads() == threads
             relations = Relations(rows, rows[::-1], rows, np.arange(3000), seed=0)
             found.append((relations.features(sides), [relations.near(each) for each in sides]))
     np.testing.assert_array_equal(found[0][0], found[1][0])
