@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import write_result
+from benchmarks.serving import MODES
 from operators.config import LoRA, TargetEndpoint, Training
 from operators.data.loading import load
 from operators.data.store import BlobRef, Store
@@ -28,7 +29,7 @@ from operators.training.lora import fine_tune, load_model
 from operators.training.tokens import load_tokenizer
 
 RECIPE = Training(steps=8, batch_size=4, learning_rate=1e-3, max_length=192, lora=LoRA(last_layers=4))
-ENDPOINT = TargetEndpoint(managed=True)
+ENDPOINT = TargetEndpoint(managed=True, gpu_memory_share=0.5)
 PART = 40
 """Records that a model is tuned on."""
 
@@ -39,11 +40,14 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=4)
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--tokens", type=int, default=64, help="longest answer")
+    parser.add_argument("--graphs", action="store_true", help="on a GPU: CUDA graphs of the decoding steps")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/answering.json")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = compare(Path(folder), given.models, given.questions, given.tokens)
+        figures = compare(
+            Path(folder), given.models, given.questions, given.tokens, MODES["graphs"] if given.graphs else {}
+        )
     for name, value in figures.items():
         print(
             f"{name.replace('_', ' '):<36}{value:>10.2f}" if isinstance(value, float) else f"{name:<36}{value:>10}"
@@ -54,7 +58,7 @@ def main() -> None:
         print(json.dumps(figures))
 
 
-def compare(folder: Path, models: int, questions: int, tokens: int) -> dict[str, Any]:
+def compare(folder: Path, models: int, questions: int, tokens: int, engine: dict[str, Any]) -> dict[str, Any]:
     """Both ways, with the same adapters and questions."""
     store = Store(str(folder / "store"))
     paths = build_example(folder / "example", models * PART, 7)
@@ -71,7 +75,10 @@ def compare(folder: Path, models: int, questions: int, tokens: int) -> dict[str,
     del loaded
 
     start = time.perf_counter()
-    with ManagedServer(RECIPE.model, adapters=Adapters(RECIPE.lora.rank, ENDPOINT.max_loras)) as server:
+    adapters_of = Adapters(RECIPE.lora.rank, ENDPOINT.max_loras)
+    with ManagedServer(
+        RECIPE.model, adapters=adapters_of, gpu_memory_share=ENDPOINT.gpu_memory_share, engine=engine
+    ) as server:
         starting = time.perf_counter() - start
 
         def ask(adapter: BlobRef, count: int, longest: int) -> list[str]:

@@ -35,8 +35,13 @@ def commit() -> str:
 
 
 def write_result(name: str, figures: dict[str, Any], *, note: str = "") -> Path:
-    """Writes `results/<name>.json`: the figures with date, machine, commit and load average at the end."""
+    """Writes `results/<name>.json`, or `<name>_gpu.json` where this process has a GPU, so that figures of both
+    stand side by side: the figures with date, machine, commit and load average at the end."""
+    import torch
+
     RESULTS.mkdir(exist_ok=True)
+    if torch.cuda.is_available():
+        name += "_gpu"
     about = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),

@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -57,9 +58,9 @@ class ManagedServer:
     the interpreter that has vLLM: by default $AUTODP_VLLM_PYTHON, else `.venv-vllm/bin/python` below the
     working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (all cores without it). With
     `adapters` it takes LoRA adapters from this machine's disk while it runs (`operators.llm.adapters`).
-    `gpu_memory_share` is how much of a GPU's memory it takes, vLLM's own default without it. The server ends with
-    `stop`, with the context manager, or with the process that started it, however that ends. It logs no prompts
-    and no answers.
+    `gpu_memory_share` is how much of a GPU's memory it takes, vLLM's own default without it. `engine` are further
+    arguments of vLLM's engine, in place of those of `engine_arguments`. The server ends with `stop`, with the
+    context manager, or with the process that started it, however that ends. It logs no prompts and no answers.
     """
 
     def __init__(
@@ -70,9 +71,11 @@ class ManagedServer:
         max_model_len: int = MAX_MODEL_LEN,
         adapters: Adapters | None = None,
         gpu_memory_share: float | None = None,
+        engine: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.adapters = adapters
+        self.engine = dict(engine or {})
         self.gpu_memory_share = gpu_memory_share
         self.python = _find_python(python)
         self.max_model_len = max_model_len
@@ -174,6 +177,7 @@ class ManagedServer:
         options = {
             **engine_arguments(weights, self.max_model_len, self.gpu_memory_share),
             **(_lora_arguments(self.adapters) if self.adapters else {}),
+            **self.engine,
             "served_model_name": self.model,
             "host": "127.0.0.1",
             "port": self._port,
