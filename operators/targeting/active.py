@@ -1,4 +1,4 @@
-"""Which records to ask labels for: the most informative ones first, and some at random to see how sure to be."""
+"""Which records to ask labels for: the most informative ones first, then some spread over all others."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def collect(
     `features` is of shape (n, f), NaN where undefined. `fit(labels)` gives the probabilities of low quality that
     the labels so far lead to, shape (n,), or None where they are too few. A batch stands for the whole set
     while there are too few labels, and is then taken from the records the classifier is least sure of. After two
-    batches and more, the last one is drawn at random: doubtful records alone tell little about how sure the
-    classifier may be of all others (expert revisions told from originals by 200 labels, mean of six splits: AUROC
-    0.856 with and without it, calibration error 0.045 and 0.060).
+    batches and more, the last one is spread over all others: doubtful records alone tell little about how sure
+    the classifier may be of those. (Expert revisions told from originals by 200 labels, mean of four splits:
+    calibration error 0.039, but 0.069 without this batch and with one draw of the folds; AUROC 0.855 and 0.857.)
     """
     labels = list(labels)
     open_ = np.array([v is None for v in labels], bool)
@@ -39,10 +39,11 @@ def collect(
     left = min(count, int(open_.sum()))
     turn = 0
     while left > 0:
-        if turn > 1 and left <= size:
-            places = np.sort(np.random.default_rng(seed + turn).permutation(np.flatnonzero(open_))[:left])
+        found = fit(labels)
+        if turn > 1 and left <= size and found is not None:
+            places = spread(open_, found, left, seed + turn)
         else:
-            places = choose(space, open_, fit(labels), min(size, left), seed + turn)
+            places = choose(space, open_, found, min(size, left), seed + turn)
         for place, answer in zip(places, ask([int(i) for i in places]), strict=True):
             labels[place] = answer
         open_[places] = False
@@ -81,6 +82,17 @@ def choose(
         nearest = np.argsort(distances[:, cluster], kind="stable")
         chosen.append(next(int(i) for i in nearest if int(i) not in chosen))
     return np.sort(candidates[chosen])
+
+
+def spread(open_: np.ndarray, probabilities: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """`size` places among those where `open_`, shape (size,), sorted: one at random of each of so many strata of
+    equally many records with similar probabilities."""
+    rng = np.random.default_rng(seed)
+    places = np.flatnonzero(open_)
+    order = places[np.lexsort((rng.random(len(places)), probabilities[places]))]
+    return np.sort(
+        [rng.choice(stratum) for stratum in np.array_split(order, min(size, len(order))) if len(stratum)]
+    )
 
 
 def _space(features: np.ndarray) -> np.ndarray:

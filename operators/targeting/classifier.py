@@ -27,8 +27,8 @@ OUTLYING_STAYS = 0.2
 """Probability below which a record that stands out is no longer taken for low quality."""
 OUTLYING_WEIGHT = 0.5
 """Weight of those records, all together, relative to that of the clean ones."""
-STRATA = 8
-MOST_WEIGHT = 5.0
+REPEATS = 4
+"""Draws of the folds, where few labels make one draw's scores noisy."""
 IN_DIVERSE_SETS = {"num_leaves": 4}
 """LightGBM's settings where records differ for other reasons than damage: simpler trees, which see less in it."""
 
@@ -109,14 +109,16 @@ def with_labels(
     unaided: np.ndarray,
     same: np.ndarray,
     seed: int,
+    repeats: int = REPEATS,
 ) -> np.ndarray:
     """Probabilities of shape (n,): out of fold for the labelled records, of all folds' mean for the others.
 
     `features` is of shape (n, f), `target` 1 where low quality (read only where `labelled`), `unaided` the
     probabilities found without labels, one feature more; `same` as in `Matrix`. Few labels leave boosted trees,
     a linear model and randomized trees about equally unsure, of different records: their log odds are averaged.
-    Scores are mapped to probabilities by logistic regression on the labelled ones (Platt 1999), which count by how
-    many records they stand for: those that were asked about lie where the classifier was in doubt.
+    Scores are mapped to probabilities by logistic regression on the labelled ones (Platt 1999). The others'
+    scores are a mean over folds, so less noisy, and would seem less sure than they are: `repeats` draws of the
+    folds bring the two together.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -130,22 +132,14 @@ def with_labels(
     }
     examples = Examples(rows[places], y, np.ones(len(places)), places)
     learners = boosted(settings), linear, forest
-    odds = np.mean([_logit(out_of_fold(learn, examples, rows, same, seed)) for learn in learners], axis=0)
-    platt = LogisticRegression(C=1.0).fit(odds[places][:, None], y, sample_weight=standing_for(odds, places))
+    scores = [
+        out_of_fold(learn, examples, rows, same, seed + repeat) for repeat in range(repeats) for learn in learners
+    ]
+    odds = np.mean([_logit(s) for s in scores], axis=0)
+    platt = LogisticRegression(C=1.0).fit(odds[places][:, None], y)
     if platt.coef_[0, 0] <= 0:  # no better than chance on what was not seen: such labels teach nothing
         return np.full(len(rows), y.mean())
     return np.asarray(platt.predict_proba(odds[:, None])[:, 1], np.float64)
-
-
-def standing_for(scores: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Weights, of mean 1, with which the records at `places` stand for all: by post-stratification (Holt & Smith
-    1979), in strata of equally many scores. None weighs over MOST_WEIGHT times what a random one would."""
-    edges = np.quantile(scores, np.linspace(0, 1, STRATA + 1)[1:-1])
-    stratum = np.searchsorted(edges, scores)
-    there = np.bincount(stratum, minlength=STRATA) / len(scores)
-    here = np.bincount(stratum[places], minlength=STRATA) / len(places)
-    weights = np.minimum(there[stratum[places]] / here[stratum[places]], MOST_WEIGHT)
-    return np.asarray(weights / weights.mean())
 
 
 def with_prior_of_set(scores: np.ndarray, share: float, steps: int = 100) -> np.ndarray:

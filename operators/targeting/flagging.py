@@ -12,7 +12,7 @@ from operators.errors import ConfigError, DataError
 from operators.record_vectors import whole
 from operators.sampling import check_finite
 from operators.targeting.active import Ask, collect
-from operators.targeting.classifier import with_labels, without_labels
+from operators.targeting.classifier import REPEATS, with_labels, without_labels
 from operators.targeting.matrix import build_matrix
 
 FEWEST_RECORDS = 20
@@ -78,17 +78,17 @@ def flag_records(
     aided = (ask is not None and ask_for > 0) or any(v is not None for v in given)
     features = np.hstack([matrix.records, _reduced(of_records)]) if aided else matrix.records
 
-    def fit(given: Sequence[bool | None]) -> np.ndarray | None:
+    def fit(given: Sequence[bool | None], repeats: int = 1) -> np.ndarray | None:
         low, clean = _counts(given)
         if min(low, clean) < FEWEST_LABELS:
             return None
         labelled = np.array([v is not None for v in given], bool)
         target = np.array([v is True for v in given], bool)
-        return with_labels(features, target, labelled, unaided, matrix.same, seed)
+        return with_labels(features, target, labelled, unaided, matrix.same, seed, repeats)
 
     if ask is not None and ask_for > 0:
         given = collect(ask, fit, features, given, ask_for, seed)
-    taught = fit(given)
+    taught = fit(given, REPEATS)
     probabilities = np.where(_lacks_side(records, given), 1.0, unaided if taught is None else taught)
     threshold, clean_below = thresholds(probabilities, precision)
     flagged = probabilities >= threshold
