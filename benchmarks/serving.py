@@ -44,6 +44,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/serving.json")
     given = parser.parse_args()
+    import torch
+
+    if not torch.cuda.is_available():
+        raise SystemExit("CUDA graphs need a GPU, and this process sees none")
     print(machine())
     with tempfile.TemporaryDirectory() as name:
         wanted = WARM + given.passes * given.rows
