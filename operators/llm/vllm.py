@@ -37,8 +37,11 @@ LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM can be set up for."""
 KEPT_ADAPTERS = 32
 """In memory, beside those of a batch."""
-_ERROR = re.compile(r"^(?:\([^)]*\)\s*)?(?:[A-Z]+ \S+ \S+ \[\S+\]\s*)?([\w.]*(?:Error|Exception))\b", re.M)
-"""A Python error at the start of a log line, after "(EngineCore pid=1) ERROR 11-23 22:06:07 [x.py:1]" if there."""
+_ERROR = re.compile(
+    r"^(?:\([^)]*\)\s*)?(?:[A-Z]+ \S+ \S+ \[\S+\]\s*)?([\w.]*(?:Error|Exception))\b(?!: Engine core init)", re.M
+)
+"""A Python error at the start of a log line, after "(EngineCore pid=1) ERROR 11-23 22:06:07 [x.py:1]" if there.
+The server's own, that its engine failed, comes after the one that says why."""
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 
 

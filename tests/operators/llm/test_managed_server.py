@@ -80,6 +80,17 @@ def test_a_server_that_fails_is_reported_by_type_and_log_only(stand_in, tmp_path
     assert "CANARY" in server.log.read_text()
 
 
+def test_an_engine_that_fails_is_reported_by_its_own_error(stand_in, tmp_path):
+    """As vLLM tells it: the engine's process logs why it ended, and the server then raises an error of its own."""
+    why = (
+        "(EngineCore pid=7) ERROR 11-27 03:08:26 [core.py:1330] ModuleNotFoundError: No module named 'flashinfer'"
+    )
+    fail = f'print("{why}", flush=True); raise RuntimeError("Engine core initialization failed. See above.")'
+    server = ManagedServer(str(tmp_path), python=stand_in(fail))
+    with pytest.raises(EndpointError, match=r"ended before it answered \(ModuleNotFoundError\)"):
+        server.start().wait(30)
+
+
 def test_a_server_that_never_answers_is_stopped(stand_in, tmp_path):
     server = ManagedServer(str(tmp_path), python=stand_in("time.sleep(600)")).start()
     group = server._process.pid
