@@ -75,9 +75,9 @@ def compare(folder: Path, models: int, questions: int, tokens: int, engine: dict
     del loaded
 
     start = time.perf_counter()
-    adapters_of = Adapters(RECIPE.lora.rank, ENDPOINT.max_loras)
+    lora = Adapters(RECIPE.lora.rank, ENDPOINT.max_loras)
     with ManagedServer(
-        RECIPE.model, adapters=adapters_of, gpu_memory_share=ENDPOINT.gpu_memory_share, engine=engine
+        RECIPE.model, adapters=lora, gpu_memory_share=ENDPOINT.gpu_memory_share, engine=engine
     ) as server:
         starting = time.perf_counter() - start
 

@@ -40,9 +40,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=400, help="records of a pass")
     parser.add_argument("--passes", type=int, default=2, help="each over records of its own")
     parser.add_argument("--share", type=float, default=0.3, help="of the GPU's memory")
-    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), help=f"beside {BASE}")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/serving.json")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/serving_gpu.json")
     given = parser.parse_args()
     import torch
 
@@ -54,7 +54,7 @@ def main() -> None:
         paths = build_example(Path(name), wanted, 7)
         records = load(str(paths.train)).records[:wanted]
     figures: dict[str, Any] = {"rows_a_pass": given.rows, "passes": given.passes, "modes": {}}
-    for mode in given.modes:
+    for mode in dict.fromkeys([BASE, *given.modes]):
         figures["modes"][mode] = found = measure(records, given.rows, given.share, MODES[mode])
         print(f"{mode:10}" + ", ".join(f"{k.replace('_', ' ')} {v:.2f}" for k, v in found.items()), flush=True)
     compare(figures["modes"])

@@ -85,14 +85,14 @@ def choose(
 
 
 def spread(open_: np.ndarray, probabilities: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """`size` places among those where `open_`, shape (size,), sorted: one at random of each of so many strata of
-    equally many records with similar probabilities."""
-    rng = np.random.default_rng(seed)
+    """`size` places among those where `open_` (all where there are no more), sorted: one at random of each of so
+    many strata of equally many records with similar probabilities."""
     places = np.flatnonzero(open_)
+    if len(places) <= size:
+        return places
+    rng = np.random.default_rng(seed)
     order = places[np.lexsort((rng.random(len(places)), probabilities[places]))]
-    return np.sort(
-        [rng.choice(stratum) for stratum in np.array_split(order, min(size, len(order))) if len(stratum)]
-    )
+    return np.sort([rng.choice(stratum) for stratum in np.array_split(order, size)])
 
 
 def _space(features: np.ndarray) -> np.ndarray:
