@@ -9,25 +9,21 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby, pairwise, starmap
-from operator import eq
 from typing import NamedTuple
 
+from operators.targeting.characters import Characters, characters
 from operators.targeting.corruptions import Sides
 from operators.targeting.grams import MAX_CHARACTERS, KnownTexts, grams
 from operators.targeting.layout import layout
+from operators.targeting.words import Vocabulary, Words
 
 # A search is several times faster where one set of characters holds what every match begins with.
 _MARKUP = re.compile(r"</?\w[^<>]*>|<!--|&#?\w+;|\[/?\w+\]|\{\{|\}\}|\]\(|\\\w+\{|```|\*\*|^#+ ", re.M)
-_IN_MARKUP = frozenset("<&[{}]\\`*#")
-"""One of them is in all markup."""
 _ADDRESS = re.compile(r"\w@\w|(?<!\w)@\w|\w://|www\.|\d{3}[-. ]\d{2,}|\d\.(?:\d+\.){2}\d+")
 _NUMBERS = re.compile(r"\d(?:\d{2}[-. ]\d{2,}|\.(?:\d+\.){2}\d+)")
 """The addresses of a text without @, :// and www."""
-_SPACING = re.compile(r"[\s,;:!?](?:(?<= ) +|(?<=\s)[,.;:!?]|(?<=\s)$|(?<=[,;:!?])(?=\w))")
+_SPACING = re.compile(r"\s(?:[,.;:!?]|$|(?<= ) +)|[,;:!?](?=\w)")
 """Two blanks or more, white space before punctuation or at the end, punctuation that a word follows at once."""
-_JOINTS = re.compile(r"[-'’/,，、。．；：！？（）《》「」『』“”·]")
-"""Signs that may stand inside what white space divides: scripts that write none have them between words."""
 _ENDINGS = ((2, ".。।።۔．"), (3, "?!？！؟"), (4, ")]}\"'”’»）」』"))
 OVERLAPS = ("copy_of_earlier", "copy_of_any", "same_question")
 
@@ -51,7 +47,7 @@ class SetStatistics:
         self._questions = KnownTexts({i: s.question for i, s in sides.items()})
         self._answers = KnownTexts({i: s.answer for i, s in sides.items()})
         words = {i: s.answer[:MAX_CHARACTERS].split() for i, s in sides.items()}
-        self._words = Counter(w for found in words.values() for w in set(found))
+        self._vocabulary = Vocabulary(Counter(w for found in words.values() for w in set(found)))
         self._last = Counter(found[-1] for found in words.values() if found)
         self._own_words = {i: frozenset(found) for i, found in words.items()}
         self._own_last = {i: found[-1] if found else "" for i, found in words.items()}
@@ -63,26 +59,29 @@ class SetStatistics:
         Its source does not count in the set's frequencies: else an original, counted among them, would be better
         known than its copy, and the classifier would learn just that."""
         question, answer = sides.question[:MAX_CHARACTERS], sides.answer[:MAX_CHARACTERS]
-        asked, answered = grams(question), grams(answer)
-        found = {f"question_{k}": v for k, v in _text(question).items()}
-        found |= {f"answer_{k}": v for k, v in _text(answer).items()}
+        asked, answered = self._questions.find(grams(question)), self._answers.find(grams(answer))
+        written = answer.split()
+        words = self._vocabulary.words(written)
+        found = {f"question_{k}": v for k, v in _text(question, self._vocabulary.words(question.split())).items()}
+        found |= {f"answer_{k}": v for k, v in _text(answer, words).items()}
         found |= {f"question_{k}": v for k, v in self._questions.rarity(asked, sides.asker).items()}
         found |= {f"answer_{k}": v for k, v in self._answers.rarity(answered, sides.answerer).items()}
-        found |= self._ending(answer, sides.answerer)
+        found |= self._ending(written, words.texts_with, sides.answerer)
         found["length_ratio"] = found["answer_length"] - found["question_length"]
-        found["shared"] = self._questions.shared(asked, answered)
+        found["shared"] = self._questions.shared(asked, answered.grams)
         found["copy_of_earlier"] = self._answers.closest(answered, near.earlier)
         found["copy_of_any"] = self._answers.closest(answered, near.later, found["copy_of_earlier"])
         found["same_question"] = self._questions.closest(asked, near.earlier)
         return found
 
-    def _ending(self, answer: str, source: int) -> Features:
-        """How usual the last word is as a last word, and how usual the words are in other answers."""
-        words = answer.split()
+    def _ending(self, words: Sequence[str], known: Sequence[int], source: int) -> Features:
+        """How usual the last word is as a last word, and how usual the words are in other answers; so many have
+        each (`known`)."""
         if not words:
             return {"last_word_ends": math.nan, "last_word_known": math.nan, "unknown_words": math.nan}
-        own = self._own_words.get(source, frozenset())
-        known = [self._words.get(w, 0) - (w in own) for w in words]
+        if source in self._own_words:
+            own = self._own_words[source]
+            known = [n - (w in own) for n, w in zip(known, words, strict=True)]
         ends = self._last[words[-1]] - (words[-1] == self._own_last.get(source))
         return {
             "last_word_ends": math.log((ends + 0.05) / (known[-1] + 0.1)),
@@ -91,47 +90,39 @@ class SetStatistics:
         }
 
 
-def _text(text: str) -> Features:
+def _text(text: str, words: Words) -> Features:
     """Numbers about one side alone. Shares are of its characters."""
-    size = max(1, len(text))
-    letters = Counter(text)
-    kinds: Counter[str] = Counter()
-    for character, n in letters.items():
-        kinds[unicodedata.category(character)] += n
-    words = text.lower().split()
-    counts = Counter(words)
-    pairs = set(pairwise(words))
+    size, total, pairs = max(1, len(text)), max(1, words.total), max(0, words.total - 1)
+    has = characters(text)
     stripped = text.strip()
     data = text.encode("utf-8", "replace")
     return {
         "length": math.log1p(len(text)),
-        "words": math.log1p(len(words)),
-        "word_length": len(text) / max(1, len(words)),
-        "longest_word": max(map(len, words), default=0),
-        "letters": sum(v for k, v in kinds.items() if k[0] in "LM") / size,
-        "capitals": kinds["Lu"] / size,
-        "digits": kinds["Nd"] / size,
-        "punctuation": sum(v for k, v in kinds.items() if k[0] == "P") / size,
-        "symbols": sum(v for k, v in kinds.items() if k[0] == "S") / size,
-        "controls": sum(v for k, v in kinds.items() if k[0] == "C" or k in ("Zl", "Zp")) / size,
-        "spaces": kinds["Zs"] / size,
+        "words": math.log1p(words.total),
+        "word_length": len(text) / total,
+        "longest_word": words.longest,
+        "letters": (has.letters + has.capitals) / size,
+        "capitals": has.capitals / size,
+        "digits": has.digits / size,
+        "punctuation": has.punctuation / size,
+        "symbols": has.symbols / size,
+        "controls": has.controls / size,
+        "spaces": has.spaces / size,
         "spacing": len(_SPACING.findall(text)) / size,
-        "scripts": len({_script(c) for c in letters if c.isalpha()}),
-        "mixed_words": sum(map(_is_mixed, text.split())) / max(1, len(words)),
-        "markup": 0 if _IN_MARKUP.isdisjoint(letters) else len(_MARKUP.findall(text)),
-        "addresses": len(
-            (_ADDRESS if "@" in letters or "://" in text or "www." in text else _NUMBERS).findall(text)
-        ),
-        "distinct_words": len(counts) / max(1, len(words)),
-        "top_word": max((n for w, n in counts.items() if len(w) > 3), default=0),
-        "repeated_pairs": (max(0, len(words) - 1) - len(pairs)) / max(1, len(words) - 1),
-        "longest_run": _longest_run(words) if any(starmap(eq, pairs)) else min(1, len(words)),
+        "scripts": _scripts(text, has),
+        "mixed_words": words.mixed / total,
+        "markup": len(_MARKUP.findall(text)) if has.brackets or has.emphasis else 0,
+        "addresses": len((_ADDRESS if _may_have_address(text) else _NUMBERS).findall(text)),
+        "distinct_words": words.distinct / total,
+        "top_word": words.most_frequent,
+        "repeated_pairs": (pairs - words.distinct_pairs) / max(1, pairs),
+        "longest_run": words.longest_run,
         "compression": len(zlib.compress(data)) / (len(data) + 8),
         "first_capital": stripped[:1].isupper(),
         "first_letter": stripped[:1].isalnum(),
         "end": _end(stripped),
         "end_dots": stripped.endswith(("...", "…")),
-        **layout(text, letters),
+        **layout(text, has),
     }
 
 
@@ -139,8 +130,11 @@ def _may_have_address(text: str) -> bool:
     return "@" in text or "://" in text or "www." in text
 
 
-def _longest_run(words: Sequence[str]) -> int:
-    return max(sum(1 for _ in run) for _, run in groupby(words))
+def _scripts(text: str, has: Characters) -> int:
+    """How many scripts the letters are of."""
+    if text.isascii():
+        return int(has.letters + has.capitals > 0)
+    return len({_script(c) for c in set(text) if c.isalpha()})
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -160,13 +154,3 @@ def _end(text: str) -> float:
         if text[-1] in marks:
             return code
     return 5 if unicodedata.category(text[-1])[0] == "P" else 6
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _is_mixed(word: str) -> bool:
-    """Whether a sign stands between letters or digits, or a small letter before a capital one."""
-    inner = word.strip(".,;:!?()[]\"'")
-    if inner.isalpha() and (inner.islower() or inner.istitle()):
-        return False
-    inner = "".join(c for c in _JOINTS.sub("", inner) if c.isascii() or unicodedata.category(c)[0] != "M")
-    return bool(inner) and (not inner.isalnum() or any(a.islower() and b.isupper() for a, b in pairwise(inner)))

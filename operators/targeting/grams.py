@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,20 @@ def grams(text: str) -> Grams:
     codes = np.frombuffer(encoded, "<u4").astype(np.uint64)
     trigrams = ((codes[:-2] << _BITS | codes[1:-1]) << _BITS | codes[2:]) | _TRIGRAM
     found = np.sort(np.concatenate([codes, trigrams]))
-    return found[np.diff(found, prepend=_NONE) != 0]
+    first = np.ones(len(found), bool)
+    np.not_equal(found[1:], found[:-1], out=first[1:])
+    return found[first]
+
+
+class Found(NamedTuple):
+    """A text's `grams`, the first of them `characters` in number; their places among those of the known texts
+    (`numbers`), whether they are there at all (`known`), and in how many of the texts (`counts`)."""
+
+    grams: Grams
+    characters: int
+    numbers: NDArray[np.intp]
+    known: NDArray[np.bool_]
+    counts: NDArray[np.intp]
 
 
 class KnownTexts:
@@ -46,12 +60,24 @@ class KnownTexts:
         self._logs = np.array([math.log((rows + 1) / (k + 1)) for k in range(rows + 1)])
         self._marks = np.zeros(len(self._all), bool)  # none is set between two calls
 
-    def rarity(self, text: Grams, source: int) -> dict[str, float]:
+    def find(self, text: Grams) -> Found:
+        """Looks a text's grams up among those of all known texts."""
+        numbers = np.minimum(self._all.searchsorted(text), len(self._all) - 1)
+        known = self._all[numbers] == text
+        counts = np.where(known, self._counts[numbers], 0)
+        return Found(text, int(text.searchsorted(_TRIGRAM)), numbers, known, counts)
+
+    def rarity(self, text: Found, source: int) -> dict[str, float]:
         """Rarity of the trigrams (mean and top decile) and of the rarest character, and how many characters few
         texts have. The text of the `source`'s place does not count."""
-        values = self._rarities(text, source)
-        characters = int(np.searchsorted(text, _TRIGRAM))
-        one, three = values[:characters], np.sort(values[characters:])
+        counts = text.counts
+        if source in self._numbers:
+            own = self._numbers[source]
+            self._marks[own] = True
+            counts = counts - (self._marks[text.numbers] & text.known)
+            self._marks[own] = False
+        values = self._logs[counts]
+        one, three = values[: text.characters], np.sort(values[text.characters :])
         return {
             "rarity": float(three.mean()) if len(three) else math.nan,
             "rarity_high": float(three[int(0.9 * len(three))]) if len(three) else math.nan,
@@ -59,44 +85,32 @@ class KnownTexts:
             "rare_characters": int(np.count_nonzero(one > 3)),
         }
 
-    def shared(self, asked: Grams, answered: Grams) -> float:
+    def shared(self, asked: Found, answered: Grams) -> float:
         """Share of one text's trigrams that another has, weighted by their rarity here. Trigrams that begin or end
         in white space do not count."""
-        trigrams = asked[np.searchsorted(asked, _TRIGRAM) :]
+        trigrams = asked.grams[asked.characters :]
         last, first = (trigrams >> shift & _CODE for shift in (np.uint64(0), 2 * _BITS))
-        inside = trigrams[~(_SPACES[first] | _SPACES[last])]
-        weights = self._rarities(inside)
+        inside = ~(_SPACES[first] | _SPACES[last])
+        weights = self._logs[asked.counts[asked.characters :][inside]]
         total = weights.sum()
         if total <= 0:
             return math.nan
-        return float(weights[np.isin(inside, answered, assume_unique=True)].sum() / total)
+        sought = trigrams[inside]
+        places = np.minimum(answered.searchsorted(sought), len(answered) - 1)
+        return float(weights[answered[places] == sought].sum() / total) if len(answered) else 0.0
 
-    def closest(self, text: Grams, places: Iterable[int], at_least: float = 0.0) -> float:
+    def closest(self, text: Found, places: Iterable[int], at_least: float = 0.0) -> float:
         """The highest Jaccard similarity of a text's grams with those of the known texts at `places`; `at_least`
         where none is higher."""
-        numbers, seen = self._find(text)
-        own = numbers[seen]
+        own = text.numbers[text.known]
         self._marks[own] = True
         best = at_least
         for place in places:
             theirs = self._numbers[place]
+            fewer, more = sorted((len(text.grams), len(theirs)))
+            if fewer <= best * more:  # even all in common would make no difference
+                continue
             common = int(np.count_nonzero(self._marks[theirs]))
-            best = max(best, common / max(1, len(text) + len(theirs) - common))
+            best = max(best, common / max(1, len(text.grams) + len(theirs) - common))
         self._marks[own] = False
         return best
-
-    def _rarities(self, text: Grams, source: int | None = None) -> NDArray[np.float64]:
-        """Log of one over the share of texts that have a gram, for each."""
-        numbers, seen = self._find(text)
-        counts = np.where(seen, self._counts[numbers], 0)
-        if source in self._numbers:
-            own = self._numbers[source]
-            self._marks[own] = True
-            counts -= self._marks[numbers] & seen
-            self._marks[own] = False
-        return np.asarray(self._logs[counts])
-
-    def _find(self, text: Grams) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Places in `_all`, and whether they are the grams' own."""
-        numbers = np.minimum(np.searchsorted(self._all, text), len(self._all) - 1)
-        return numbers, self._all[numbers] == text

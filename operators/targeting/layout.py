@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from itertools import pairwise
 
+from operators.targeting.characters import Characters
 from operators.text.sentences import is_list_item, split_sentences
 
-_COMMAS = ",;،؛、，；"
-_COLONS = ":：︰"
-_QUOTES = "\"'“”„‘’«»「」『』"
-_EMPHASIS = "*_`#"
 
-
-def layout(text: str, letters: Mapping[str, int]) -> dict[str, float]:
-    """Counts (as log(1 + n)) and shares of the characters; `letters` says how often the text has each one."""
+def layout(text: str, has: Characters) -> dict[str, float]:
+    """Counts (as log(1 + n)) and shares of the characters, of which the text `has` so many."""
     size = max(1, len(text))
     lines = text.split("\n")
     sentences = len(split_sentences(text))
@@ -26,12 +21,8 @@ def layout(text: str, letters: Mapping[str, int]) -> dict[str, float]:
         "list_items": math.log1p(sum(map(is_list_item, lines))),
         "sentences": math.log1p(sentences),
         "sentence_length": len(text) / max(1, sentences),
-        "commas": _count(letters, _COMMAS) / size,
-        "colons": _count(letters, _COLONS) / size,
-        "quotes": _count(letters, _QUOTES) / size,
-        "emphasis": _count(letters, _EMPHASIS) / size,
+        "commas": has.commas / size,
+        "colons": has.colons / size,
+        "quotes": has.quotes / size,
+        "emphasis": has.emphasis / size,
     }
-
-
-def _count(letters: Mapping[str, int], marks: str) -> int:
-    return sum(letters.get(mark, 0) for mark in marks)

@@ -93,6 +93,8 @@ def build_matrix(
 
 def _readable(sides: Sides) -> Sides:
     """What features look at: damage beyond it would be none."""
+    if max(len(sides.question), len(sides.answer)) <= MAX_CHARACTERS:
+        return sides
     return replace(sides, question=sides.question[:MAX_CHARACTERS], answer=sides.answer[:MAX_CHARACTERS])
 
 

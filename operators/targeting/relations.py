@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from operators.targeting.corruptions import Sides
 from operators.targeting.features import Near
@@ -44,6 +44,8 @@ class Relations:
         self._plain = questions, answers
         self._q, self._a = _centred(questions), _centred(answers)
         self._others = np.random.default_rng(seed).permutation(known)[:_OTHERS]
+        self._threads = ThreadpoolController()
+        self._rivals = self._q[self._others].T, self._a[self._others].T
         self._like = _neighbours(whole, known)
         self._like_question = _neighbours(self._q, known)
         self._like_answer = _neighbours(self._a, known)
@@ -73,8 +75,9 @@ class Relations:
         found = np.empty((len(sides), 6))
         found[:, 0] = np.einsum("ij,ij->i", self._plain[0][asker], self._plain[1][answerer])
         found[:, 1] = similarity
-        with threadpool_limits(1, "blas"):  # with more threads the last bits depend on their number
-            products = (2, a @ self._q[others].T), (3, q @ self._a[others].T)
+        of_questions, of_answers = self._rivals
+        with self._threads.limit(limits=1, user_api="blas"):  # with more, the last bits depend on their number
+            products = (2, a @ of_questions), (3, q @ of_answers)
         for column, rivals in products:
             found[:, column], found[:, column + 2] = _standing(similarity, rivals, own)
         return found
@@ -102,15 +105,18 @@ class Relations:
 def _standing(value: np.ndarray, rivals: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each value, shape (n,), the share of its rivals above it, and its distance from their mean in standard
     deviations; `rivals` of shape (n, m) without those that are its `own`."""
-    share, distance = np.zeros(len(value)), np.zeros(len(value))
-    some = own.any(axis=1)
-    # Few rows of a large set have any, and arithmetic without a mask is several times faster.
-    for rows, others in ((~some, rivals[~some]), (some, np.ma.array(rivals[some], mask=own[some]))):
-        mine = value[rows]
-        share[rows] = np.ma.filled((others > mine[:, None] + _EQUAL).mean(axis=1), 0)
-        spread = np.maximum(np.ma.filled(others.std(axis=1), 1), 1e-6)
-        distance[rows] = (mine - np.ma.filled(others.mean(axis=1), 0)) / spread
+    share, distance = _standing_among(value, rivals)
+    some = own.any(axis=1)  # few rows of a large set, and arithmetic without a mask is several times faster
+    share[some], distance[some] = _standing_among(value[some], np.ma.array(rivals[some], mask=own[some]))
     return share, distance
+
+
+def _standing_among(value: np.ndarray, rivals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both 0 where there is no rival."""
+    share = np.ma.filled((rivals > value[:, None] + _EQUAL).mean(axis=1), 0)
+    spread = np.maximum(np.ma.filled(rivals.std(axis=1), 1), 1e-6)
+    distance = (value - np.ma.filled(rivals.mean(axis=1), 0)) / spread
+    return share.astype(np.float64), distance.astype(np.float64)
 
 
 def _centred(rows: np.ndarray) -> np.ndarray:
