@@ -93,7 +93,7 @@ def configuration(variant: Variant, folder: Path, rows: int, trials: int, epochs
     sampled = max(BATCH, round(rows * (FRACTION if variant.sampling else 1)))
     return SearchConfig.model_validate(
         {
-            "name": folder.name,
+            "name": folder.name.replace("+", "-and-"),
             "data": {
                 "input": str(example / "train.jsonl"),
                 "evaluation": str(example / "evaluation.jsonl"),

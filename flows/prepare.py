@@ -57,7 +57,8 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     runtime = Runtime.of(config)
 
     with stage("load"):
-        loaded = load_input(config.data.input, config.data, config.store)
+        labels = config.targeting.label_column if config.targeting.enabled else None
+        loaded = load_input(config.data.input, config.data, config.store, labels)
         evaluation = (
             load_input(config.data.evaluation, config.data, config.store).dataset
             if config.data.evaluation
@@ -138,11 +139,11 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     )
 
 
-def load_input(uri: str, data: Data, store: str) -> Loaded:
-    """Loads a file through the cache: read again only when its bytes changed."""
+def load_input(uri: str, data: Data, store: str, labels: str | None = None) -> Loaded:
+    """Loads a file through the cache: read again only when its bytes changed. `labels` is its column with them."""
     name = posixpath.basename(uri.rstrip("/"))
     fingerprint = fingerprint_input.with_options(task_run_name=lambda: f"fingerprint {name}")(uri)
-    return in_store(load_records, store, f"load {name}")(uri, fingerprint, data, store)
+    return in_store(load_records, store, f"load {name}")(uri, fingerprint, data, store, labels)
 
 
 def _usable(team: Team, specs: list[OperatorSpec], config: SearchConfig) -> bool:

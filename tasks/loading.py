@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from prefect import task
@@ -45,19 +46,25 @@ def fingerprint_input(uri: str) -> str:
 
 @durable(
     "load",
-    content=lambda uri, fingerprint, data, store: [  # noqa: ARG005
+    content=lambda uri, fingerprint, data, store, labels=None: [  # noqa: ARG005
         # The name decides how bytes are read.
         Path(uri).suffixes,
         fingerprint,
         data.format,
         data.columns,
+        *([labels] if labels else []),
     ],
 )
-def load_records(uri: str, fingerprint: str, data: Data, store: str) -> Loaded:
-    """Reads and validates a file; bad rows are set aside with number and reason, never dropped silently."""
+def load_records(uri: str, fingerprint: str, data: Data, store: str, labels: str | None = None) -> Loaded:
+    """Reads and validates a file; bad rows are set aside with number and reason, never dropped silently.
+
+    A value in the column `labels` that is no label stops it here, where its row is known."""
+    from operators.targeting.labels import label_fault
+
     target = Store(store)
     explained = f"{target.root}/quarantine/{fingerprint[:16]}.jsonl"
-    loaded = load(uri, format=data.format, columns=data.columns, quarantine=explained)
+    refuse = partial(label_fault, column=labels) if labels else None
+    loaded = load(uri, format=data.format, columns=data.columns, quarantine=explained, refuse=refuse)
     return Loaded(
         dataset=target.put_records(loaded.records),
         source=loaded.source,

@@ -6,7 +6,7 @@ import base64
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -79,6 +79,7 @@ def load(
     max_characters: int = 1_000_000,
     max_bad_share: float = 0.5,
     quarantine: str | None = None,
+    refuse: Callable[[Record], str | None] | None = None,
 ) -> Loaded:
     """Reads a file or a saved `datasets` directory, local or on S3.
 
@@ -87,7 +88,8 @@ def load(
     number; the second of two equal ids gets "-2".
 
     Raises DataError where the file is missing, empty, broken as a whole, of no known schema, or without a usable
-    row; and where more than `max_bad_share` of its rows are bad: then the bad rows are first written to
+    row; where `refuse` says what is wrong with a record, for faults that make the file as a whole not what its
+    owner meant; and where more than `max_bad_share` of its rows are bad: then the bad rows are first written to
     `quarantine` (a path or URL), if given.
     """
     with failures_named(uri, "read"):
@@ -97,7 +99,9 @@ def load(
         source = _describe(head, reader, format, columns or {}, uri)
         collected = _Collector(source, max_characters)
         for row in itertools.chain(head, rows):
-            collected.add(row)
+            record = collected.add(row)
+            if record and refuse and (fault := refuse(record)):
+                raise DataError(f"{uri}: row {row.number}: {fault}")
     final = collected.finish(reader)
     bad = len(final.quarantined)
     if not final.records or bad > max_bad_share * final.rows:
@@ -296,7 +300,8 @@ class _Collector:
     def __len__(self) -> int:
         return len(self._records) + len(self._bad)
 
-    def add(self, row: RawRow) -> None:
+    def add(self, row: RawRow) -> Record | None:
+        """The record, or None where the row is bad."""
         reason = row.reason
         if not reason:
             try:
@@ -304,12 +309,13 @@ class _Collector:
                 length = sum(len(m.content) for m in record.messages)
                 if length <= self._max:
                     self._records.append(self._unique(record))
-                    return
+                    return record
                 reason = f"the record has {length:,} characters, more than the limit of {self._max:,}"
             except BadRow as e:
                 reason = str(e)
         raw = row.raw or json.dumps(row.value, ensure_ascii=False).encode("utf-8", "surrogatepass")
         self._bad.append(Quarantined(row.number, reason, raw))
+        return None
 
     def finish(self, reader: Reader) -> Loaded:
         source = self._source.model_copy(update={"container": reader.container})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from operators.data.records import Record
 from operators.errors import DataError
@@ -19,19 +20,30 @@ def labels_of(records: Sequence[Record], column: str) -> list[bool | None]:
     """
     if not any(column in r.meta for r in records):
         raise DataError(f"targeting.label_column: no record has a column {column!r}")
-    labels: list[bool | None] = []
-    for record in records:
-        value = record.meta.get(column)
-        text = "" if value is None else str(value).strip().lower().removesuffix(".0")
-        if text in _LOW:
-            labels.append(True)
-        elif text in _CLEAN:
-            labels.append(False)
-        elif text in ("", "nan"):
-            labels.append(None)
-        else:
-            raise DataError(
-                f"targeting.label_column {column!r}: record {len(labels) + 1} holds a value that is no label; "
-                "give 1 or true for low quality, 0 or false for clean, or leave it empty"
-            )
-    return labels
+    for number, record in enumerate(records, 1):
+        if fault := label_fault(record, column):
+            raise DataError(f"record {number}: {fault}")
+    return [_label(r.meta.get(column)) for r in records]
+
+
+def label_fault(record: Record, column: str) -> str | None:
+    """What is wrong with a record's label and how to mend it, without the label itself. None where nothing is."""
+    try:
+        _label(record.meta.get(column))
+    except ValueError:
+        return (
+            f"targeting.label_column {column!r} holds a value that is no label; give 1 or true for low quality, "
+            "0 or false for clean, or leave it empty"
+        )
+    return None
+
+
+def _label(value: Any) -> bool | None:
+    text = "" if value is None else str(value).strip().lower().removesuffix(".0")
+    if text in _LOW:
+        return True
+    if text in _CLEAN:
+        return False
+    if text in ("", "nan"):
+        return None
+    raise ValueError("no label")

@@ -94,3 +94,12 @@ def test_labels_in_a_column_are_believed_and_no_column_is_an_error(
     with pytest.raises(DataError, match=r"targeting\.label_column: no record has a column 'worse'"):
         run_search(tmp_path, name="misspelt", **changes)
     assert not (tmp_path / "runs" / "misspelt").exists()
+
+    made[4]["bad"] = "the patient's own words"
+    write_jsonl(tmp_path / "train.jsonl", made)
+    changes["targeting"]["label_column"] = "bad"
+    with pytest.raises(
+        DataError, match=r"train\.jsonl: row 5: .*'bad' holds a value that is no label; give 1"
+    ) as error:
+        run_search(tmp_path, name="mislabelled", **changes)
+    assert "patient" not in str(error.value)

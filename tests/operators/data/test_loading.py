@@ -82,6 +82,14 @@ def test_other_columns_go_to_meta_and_ids_are_kept(tmp_path: Path) -> None:
     assert loaded.source.columns == ("id", "n", "question", "answer", "source")
 
 
+def test_a_record_that_is_refused_stops_the_file_and_its_row_is_named(tmp_path: Path) -> None:
+    uri = lines(tmp_path / "a.jsonl", GOOD, "not json", "", GOOD | {"answer": SECRET})
+    with pytest.raises(DataError, match=r"a\.jsonl: row 4: no secrets") as error:
+        load(uri, refuse=lambda record: "no secrets" if record.answer == SECRET else None)
+    assert SECRET not in str(error.value)
+    assert len(load(uri, refuse=lambda _: None).records) == 2
+
+
 def test_columns_can_be_mapped(tmp_path: Path) -> None:
     path = lines(tmp_path / "x.jsonl", {"uid": 7, "frage": "what?", "antwort": "that", "bad": 1})
     mapping = {"question": "frage", "answer": "antwort", "id": "uid", "label": "bad"}
