@@ -238,7 +238,7 @@ class Search:
     def round(self, number: int) -> dict[str, Any]:
         """One round of the search flow. Without reuse it finds a store that knows the baselines only, and empty
         caches."""
-        from flows.iteration import search_iteration
+        from flows.iteration import leader_of, search_iteration
         from operators.strategist.view import Remaining, agent_view
 
         ready = self._ready()
@@ -253,7 +253,7 @@ class Search:
         )
         k = min(self.variant.at_once, self.config.budget.trials - len(trials))
         plan = ready.plan if self.variant.reuse else self._apart(number)
-        return search_iteration(number, view, k, plan, trials).model_dump(mode="json")
+        return search_iteration(number, view, k, plan, leader_of(trials)).model_dump(mode="json")
 
     def verdict(self) -> dict[str, Any]:
         """The sealed questions, by the search flow's own rule."""

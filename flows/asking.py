@@ -21,7 +21,8 @@ def ask(upload: Upload, ledger: Ledger, attempt: int, *, anew: bool = False) -> 
 
 
 def ask_again(upload: Upload, ledger: Ledger) -> None:
-    """Sends the event of an upload that waits no more."""
-    ledger.stop_waiting(upload)
+    """Sends the event of an upload that waits no more. Until it is sent, the upload waits: nobody else would ask
+    for one whose object is gone by now."""
     entry = ledger.entry(upload)
     ask(upload, ledger, max(entry.asked, entry.claims) + 1)  # an event whose id was seen lately would be dropped
+    ledger.stop_waiting(upload)

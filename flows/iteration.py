@@ -24,7 +24,8 @@ from tasks.judging import EarlyStop, judge
 from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.proposing import explore, propose
-from tasks.story import tell_trials
+
+Leader = tuple[float, ...] | None
 
 
 class Round(BaseModel):
@@ -44,8 +45,9 @@ class Round(BaseModel):
 
 
 @flow(name="search-iteration", flow_run_name="round {number}", validate_parameters=False)
-def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: Sequence[Trial]) -> Round:
-    """Tries up to `k` new strategies against the baseline.
+def search_iteration(number: int, view: AgentView, k: int, plan: Plan, leader: Leader = None) -> Round:
+    """Tries up to `k` new strategies against the baseline. `leader` is what the best one so far scored on each
+    question; more of the rounds before would outgrow what Prefect takes as a parameter.
 
     The baseline is trained beside the first round's strategies, and once more with another seed, to see what is
     noise (A/A); later rounds find both in the store. A strategy whose records no model can be tuned on has failed,
@@ -68,7 +70,7 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
     runs = begun.without(errors)
     read = runs.answered(plan.splits.judge, plan)
     same = [judge_on(plan.splits.judge, twin, read.baseline, plan, "A/A - judge") for twin in read.again]
-    stop = _early_stop(plan, history)
+    stop = _early_stop(plan, leader)
     judged = {s: _judge(number, s, read, plan, stop) for s in strategies}
     raise_failure([*tree.values(), *runs.all, *read.all, *same, *judged.values()])
     floor = _noise_floor([a_a.result().outcomes for a_a in same], plan)
@@ -78,7 +80,6 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, history: 
         trials.append(_trial(number, s, tree, runs, judged[s].result(), claimed, floor))
         claimed.update(prefixes(s))
         say(f"round {number}: {label(s)} scores {trials[-1].comparison.score:+.2f}")
-    tell_trials(plan.config.name, [*history, *trials], f"round {number}")
     return Round(
         proposal=proposal,
         trials=trials,
@@ -159,16 +160,18 @@ def _judge(
     return judge_on(plan.splits.judge, tuned, runs.early_baseline, by_likelihood, name)
 
 
-def _early_stop(plan: Plan, history: Sequence[Trial]) -> EarlyStop | None:
+def leader_of(trials: Sequence[Trial]) -> Leader:
+    """The outcomes of the best strategy so far, where it is better than the baseline."""
+    best = best_trial(trials) if trials else None
+    return tuple(best.comparison.outcomes) if best and best.score > 0 else None
+
+
+def _early_stop(plan: Plan, leader: Leader) -> EarlyStop | None:
     """An LLM judge's calls cost time; each strategy of the search gets its share of the level (Bonferroni)."""
     settings = plan.config.judging
     if settings.method == "reference" or not settings.early_stopping:
         return None
-    best = best_trial(history) if history else None
-    return EarlyStop(
-        level=settings.early_stopping_level / plan.config.budget.trials,
-        leader=tuple(best.comparison.outcomes) if best and best.score > 0 else None,
-    )
+    return EarlyStop(level=settings.early_stopping_level / plan.config.budget.trials, leader=leader)
 
 
 def _noise_floor(runs: Sequence[Sequence[float]], plan: Plan) -> float:

@@ -12,9 +12,10 @@ from flows.applying import read_as
 from flows.prepare import load_input
 from flows.process import ProcessConfig, process_dataset
 from flows.uploads import UploadConfig, settle
-from operators.approvals import approved, history
+from operators.approvals import history, in_force
 from operators.config import RowFormat
 from operators.data.lease import Lease
+from operators.drift import allowed
 from operators.errors import AutoDPError, ConfigError, DataError, Unreachable, without_text
 from operators.intake.ledger import Ledger, Outcome, Waiting
 from operators.intake.uploads import Upload, UploadChanged
@@ -67,7 +68,7 @@ def _work(upload: Upload, config: UploadConfig, ledger: Ledger, lease: Lease) ->
             say(f"{upload.uri}: attempt {lease.number} of {config.attempts} failed: {error}")
             raise error.with_traceback(None) from None
         outcome = Outcome(status="failed", upload=upload, reason=str(error))
-    first = settle(outcome, copy, store=config.store, set_aside=config.set_aside)
+    first = settle(outcome, copy or ledger.copy_of(upload), store=config.store, set_aside=config.set_aside)
     if not first:
         return _duplicate(upload)
     if error is not None:
@@ -78,7 +79,8 @@ def _work(upload: Upload, config: UploadConfig, ledger: Ledger, lease: Lease) ->
 def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) -> Outcome | None:
     """The result by an approved recipe, or None where a search was started."""
     data_set = config.data_set_of(upload)
-    approval = approved(config.store, data_set)
+    decided = history(config.store, data_set)  # once: a decision that comes later is seen by the next pass
+    approval = in_force(decided)
     recipe = read_recipe(approval.recipe) if approval else None
     told = config.data_format
     if recipe is None and config.search is not None and told == RowFormat():
@@ -92,9 +94,9 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
         why = _drifted(recipe, posixpath.dirname(approval.recipe), loaded, config)
     if approval is None or why:
         say(f"{upload.uri}: {why}: searching")
-        decisions = len(history(config.store, data_set))
-        run = start_search(upload, data, data_set, config.search, config.search_deployment, config.store, why)
-        ledger.wait(Waiting(upload=upload, data_set=data_set, search_run=run, decisions=decisions))
+        found_by = config.search_deployment
+        run = start_search(upload, data, data_set, config.search, found_by, config.store, len(decided), why)
+        ledger.wait(Waiting(upload=upload, data_set=data_set, search_run=run, decisions=len(decided)))
         return None
     made = posixpath.join(posixpath.dirname(copy), f"result.{posixpath.basename(copy).partition('.')[2]}")
     result = process_dataset(
@@ -132,10 +134,11 @@ def _drifted(recipe: Recipe, folder: str, loaded: Loaded, config: UploadConfig) 
     reference = read_reference(uri, recipe.reference.sha256)
     runtime = Runtime(store=config.store, cluster=config.cluster)
     distance = drift_from(loaded.dataset, reference, runtime)
-    say(f"distance {distance:.4f} from the set that the recipe was found on, allowed {config.max_drift}")
-    if distance <= config.max_drift:
+    bound = allowed(config.max_drift, loaded.dataset.rows)
+    say(f"distance {distance:.4f} from the set that the recipe was found on, allowed {bound:g}")
+    if distance <= bound:
         return ""
-    return f"the records differ from those its recipe was found on (distance {distance:.3f} > {config.max_drift})"
+    return f"the records differ from those its recipe was found on (distance {distance:.3f} > {bound:g})"
 
 
 def _duplicate(upload: Upload) -> State[None]:

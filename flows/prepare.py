@@ -93,7 +93,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             say(f"{dataset.flagged} records to be processed as low quality. {flagging.result().note}")
     with stage("sample"):
         splits = in_store(split_questions, config.store)(
-            dataset, evaluation, config.data, config.seed, config.store
+            dataset, evaluation, config.data, config.training, model_sha256, config.seed, config.store
         )
         sample = in_store(draw_sample, config.store)(
             splits.train, config.sampling, embedder, embedder_sha256, config.seed, runtime

@@ -6,7 +6,7 @@ from typing import Literal
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.applying import apply_teams, prepared, read_as
 from flows.prepare import load_input
@@ -128,18 +128,17 @@ def _show(reports: list[OperatorReport], recipe: Recipe) -> None:
 
 def _endpoints(recipe: Recipe, config: ProcessConfig) -> Endpoints:
     roles: tuple[Literal["rewriter", "judge"], ...] = ("rewriter", "judge")
+    rewriter, judge = config.rewriter or recipe.rewriter, config.judge or recipe.judge
     # The same rule as in a search: records stay inside unless the owner says otherwise.
-    try:
-        return Endpoints(
-            rewriter=config.rewriter or recipe.rewriter,
-            judge=config.judge or recipe.judge,
-            i_allow_records_to_leave_for=roles if config.i_allow_records_to_leave else (),
-        )
-    except ValueError:
+    if not config.i_allow_records_to_leave and any(e is not None and not e.is_private for e in (rewriter, judge)):
         raise ConfigError(
             "the rewriter or judge endpoint is outside this network; use a private server, or set "
             "i_allow_records_to_leave"
-        ) from None
+        )
+    try:
+        return Endpoints(rewriter=rewriter, judge=judge, i_allow_records_to_leave_for=roles)
+    except ValidationError as e:
+        raise ConfigError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in e.errors())) from None
 
 
 def _check_models(recipe: Recipe) -> None:

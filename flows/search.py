@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.futures import PrefectFuture
 
-from flows.iteration import Round, llm_work, search_iteration
+from flows.iteration import Round, leader_of, llm_work, search_iteration
 from flows.plan import Plan
 from flows.prepare import Prepared, prepare
 from flows.verdict import deliver_verdict
@@ -31,7 +31,7 @@ from tasks.processing import apply_team
 from tasks.progress import say
 from tasks.publishing import make_recipe, publish
 from tasks.s3_block import use_s3_block
-from tasks.story import tell_budget
+from tasks.story import tell_budget, tell_trials
 
 
 class Clock:
@@ -164,12 +164,14 @@ def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
         k = min(budget.trials_per_round, remaining.trials)
         try:
             with clock.stage(f"round {number}"):
-                rounds.append(search_iteration(number, view, k, plan, trials))
+                rounds.append(search_iteration(number, view, k, plan, leader_of(trials)))
         except BudgetExceeded:
             if not rounds:
                 raise
             return rounds, "tokens"  # the trials of the rounds before it stand
         tried = len(trials) + len(rounds[-1].trials)
+        if rounds[-1].trials:
+            tell_trials(config.name, [*trials, *rounds[-1].trials], f"round {number}")
         tokens = spent(plan.runtime.ledger) if plan.runtime.ledger else _tokens(rounds)
         tell_budget(config.name, budget, number, tried, clock.minutes, tokens)
         proposal = rounds[-1].proposal

@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from operators.config import Cluster, Endpoint, RowFormat, SearchConfig, Settings
+from operators.digest import digest
 from operators.drift import MAX_DRIFT
 from operators.errors import ConfigError
 from operators.intake.ledger import CLAIM_SECONDS, Ledger, Outcome
@@ -65,12 +66,17 @@ class UploadConfig(Settings):
 
     def data_set_of(self, upload: Upload) -> str:
         """The data set an upload belongs to: of the longest prefix in `data_sets`, else its folder below the
-        watched prefix, else the prefix's own last part."""
-        fitting = [(len(p), name) for name, p in self.data_sets.items() if upload.uri.startswith(p)]
+        watched prefix, else the prefix's own last part. What cannot be in a data set's name becomes "-", and the
+        end of the name a digest."""
+        fitting = [(len(p), name) for name, p in self.data_sets.items() if below_prefix(upload.uri, p)]
         if fitting:
             return max(fitting)[1]
         folders = self._below(upload).split("/")[:-1] or self.prefix.rstrip("/").split("/")[-1:]
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", folders[0]).strip("-._")[:80] or "uploads"
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", folders[0]).strip("-._")[:80]
+        if name == folders[0]:
+            return name
+        # Folders whose names differ are different sets, also where only what cannot be in a name differs.
+        return f"{name[:71] or 'uploads'}-{digest(folders[0])[:8]}"
 
     def output_of(self, upload: Upload) -> str:
         """Where the processed object goes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -95,7 +96,12 @@ def reject(
 
 def approved(store: str, data_set: str) -> Approval | None:
     """The approval in force for a data set, or None."""
-    return next((a for a in reversed(history(store, data_set)) if a.decision == "approved"), None)
+    return in_force(history(store, data_set))
+
+
+def in_force(decisions: Sequence[Approval]) -> Approval | None:
+    """The latest approval among decisions about a data set, or None."""
+    return next((a for a in reversed(decisions) if a.decision == "approved"), None)
 
 
 def history(store: str, data_set: str) -> list[Approval]:

@@ -21,6 +21,8 @@ MAX_DRIFT = 0.03
 """The largest distance that counts as the same kind of data. Measured with all-MiniLM-L6-v2 by
 `python -m benchmarks.drift` on four medical and instruction sets: 32 to 512 records of a set are within 0.006 of
 its other half, and another set is at least 0.051 away (benchmarks/results/drift.json)."""
+FEW = 8
+"""Records of a new set below which chance alone goes beyond MAX_DRIFT."""
 SAMPLE = 512
 """Records of a new set that are compared: enough to tell 0.01 from 0."""
 
@@ -62,19 +64,22 @@ def make_reference(embeddings: np.ndarray, embedder: str, embedder_sha256: str, 
 def drift(reference: Reference, embeddings: np.ndarray) -> float:
     """Squared maximum mean discrepancy between the set of a reference and `embeddings`, of shape (m, d).
 
-    0 for equal distributions, about 2 for sets with nothing in common. Finite sets differ by chance: the expected
-    part of that, (1 - |mean|^2) / rows of each set, is taken off, so small negative values occur.
+    0 for equal distributions, about 2 for sets with nothing in common. Finite sets differ by chance: the part of
+    that to be expected of records like the old ones is taken off, so small negative values occur. A feature vector
+    has length about 1, so its variance is 1 - |mean|^2; it is taken from the old set, since a few new records say
+    little about theirs.
     """
     check_finite(embeddings)
     features = RandomFeatures(reference.dimensions, reference.bandwidth, reference.seed)
     old, new = np.asarray(reference.mean), features.mean(embeddings)
-    return float(((old - new) ** 2).sum()) - _chance(old, reference.rows) - _chance(new, len(embeddings))
+    variance = max(0.0, 1.0 - float((old**2).sum()))
+    return float(((old - new) ** 2).sum()) - variance * (1 / reference.rows + 1 / len(embeddings))
 
 
-def _chance(mean: np.ndarray, rows: int) -> float:
-    """Expected squared error of a mean over `rows` rows: a feature vector has length about 1, so its variance is
-    1 - |mean|^2."""
-    return max(0.0, 1.0 - float((mean**2).sum())) / max(1, rows)
+def allowed(max_drift: float, rows: int) -> float:
+    """The distance that a new set of so many rows may have: what chance does to it falls with their number, and of
+    fewer than FEW it leaves little else to see."""
+    return max_drift * max(1.0, FEW / max(1, rows))
 
 
 def choose_rows(total: int, seed: int = 0) -> list[int]:

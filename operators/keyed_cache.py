@@ -34,7 +34,7 @@ class KeyedCache:
                     found.update(
                         connection.execute(f"SELECT key, value FROM vectors WHERE key IN ({marks})", part)
                     )
-        except sqlite3.Error as e:
+        except (sqlite3.Error, OSError) as e:
             log.warning("%s cache %s cannot be read (%s): computing again", self.what, self.file, type(e).__name__)
         return found
 
@@ -45,7 +45,7 @@ class KeyedCache:
                 if self.max_bytes is not None and _used(connection) > self.max_bytes:
                     connection.execute("DELETE FROM vectors")  # the file keeps its size, its pages are used again
                 connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", values.items())
-        except sqlite3.Error as e:
+        except (sqlite3.Error, OSError) as e:
             log.warning("%s cache %s cannot be written (%s)", self.what, self.file, type(e).__name__)
 
     def _open(self) -> closing[sqlite3.Connection]:

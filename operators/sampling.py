@@ -8,6 +8,7 @@ inside blocks of bounded size.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -85,7 +86,15 @@ def _canonical_order(embeddings: np.ndarray, seed: int) -> np.ndarray:
     """An order of the rows that looks random and depends on their contents and the seed, not on their places."""
     key = str(seed).encode()[:64]
     rows = np.ascontiguousarray(embeddings, np.float32)
-    prints = [hashlib.blake2b(row, digest_size=8, key=key).digest() for row in rows]
+    copies: Counter[bytes] = Counter()
+    prints = []
+    for row in rows:
+        found = hashlib.blake2b(row, digest_size=8, key=key)
+        own = found.digest()
+        if copies[own]:  # else equal rows would stand side by side, and be drawn all or none
+            found.update(copies[own].to_bytes(8, "big"))
+        copies[own] += 1
+        prints.append(found.digest())
     return np.argsort(np.frombuffer(b"".join(prints), ">u8"), kind="stable")
 
 

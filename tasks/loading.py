@@ -14,6 +14,7 @@ from operators.data.containers import failures_named, filesystem
 from operators.data.loading import load, quarantine_lines
 from operators.data.schemas import SourceSchema
 from operators.data.store import BlobRef, DatasetRef, Store
+from operators.errors import DataError
 from tasks.durable import durable, silenced
 
 
@@ -58,13 +59,16 @@ def fingerprint_input(uri: str) -> str:
 def load_records(uri: str, fingerprint: str, data: Data, store: str, labels: str | None = None) -> Loaded:
     """Reads and validates a file; bad rows are set aside with number and reason, never dropped silently.
 
-    A value in the column `labels` that is no label stops it here, where its row is known."""
+    A value in the column `labels` that is no label stops it here, where its row is known, as does a set without
+    the column."""
     from operators.targeting.labels import label_fault
 
     target = Store(store)
     explained = f"{target.root}/quarantine/{fingerprint[:16]}.jsonl"
     refuse = partial(label_fault, column=labels) if labels else None
     loaded = load(uri, format=data.format, columns=data.columns, quarantine=explained, refuse=refuse)
+    if labels and not any(labels in r.meta for r in loaded.records):
+        raise DataError(f"{uri}: targeting.label_column: no record has a column {labels!r}")
     return Loaded(
         dataset=target.put_records(loaded.records),
         source=loaded.source,

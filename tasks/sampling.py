@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from operators import jobs, remote
-from operators.config import Data, Sampling
+from operators.config import Data, Sampling, Training
 from operators.data.splits import split
 from operators.data.store import DatasetRef, Store
 from operators.fidelity import Fidelity
@@ -36,18 +36,29 @@ class Sample(BaseModel):
 
 @durable(
     "split",
-    version="2",
-    content=lambda dataset, evaluation, data, seed, store: [  # noqa: ARG005
+    version="3",
+    content=lambda dataset, evaluation, data, training, model_sha256, seed, store: [  # noqa: ARG005
         dataset.sha256,
         evaluation and evaluation.sha256,
         [data.search_questions, data.judge_questions, data.sealed_questions],
+        [training.max_length, model_sha256],
         seed,
     ],
 )
 def split_questions(
-    dataset: DatasetRef, evaluation: DatasetRef | None, data: Data, seed: int, store: str
+    dataset: DatasetRef,
+    evaluation: DatasetRef | None,
+    data: Data,
+    training: Training,
+    model_sha256: str,  # noqa: ARG001  # part of the key
+    seed: int,
+    store: str,
 ) -> SplitRefs:
-    """Search, judging and sealed questions, and the training records that share nothing with them."""
+    """Search, judging and sealed questions, and the training records that share nothing with them.
+
+    Questions that leave the model no room for an answer are not drawn."""
+    from operators.training.tokens import Room
+
     place = Store(store)
     parts = split(
         place.get_records(dataset),
@@ -56,6 +67,7 @@ def split_questions(
         sealed=data.sealed_questions,
         seed=seed,
         evaluation=place.get_records(evaluation) if evaluation else None,
+        fits=Room(training.model, training.max_length),
     )
     return SplitRefs(
         train=place.put_records(parts.train),
@@ -68,7 +80,7 @@ def split_questions(
 
 @durable(
     "sample",
-    version="3",
+    version="4",
     content=lambda train, settings, embedder, embedder_sha256, seed, runtime: [  # noqa: ARG005
         train.sha256,
         settings,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 
-from operators.approvals import history
 from operators.config import Data, SearchConfig
 from operators.digest import digest
 from operators.errors import ConfigError
@@ -19,10 +18,11 @@ def start_search(
     search: SearchConfig | None,
     deployment: str,
     store: str,
+    decisions: int,
     why: str,
 ) -> str:
     """Id of the flow run that searches, on this upload's records, for a recipe for the data set. `data` says where
-    they are and how they are read.
+    they are and how they are read, `decisions` how many there were about the data set when `why` was found.
 
     Between two decisions about a data set there is one search, whoever asks for it: Prefect gives the run that
     exists back to an equal idempotency key. A search that failed is followed by another.
@@ -42,7 +42,7 @@ def start_search(
             ),
         }
     )
-    key = digest("search", store, data_set, len(history(store, data_set)))
+    key = digest("search", store, data_set, decisions)
     while True:
         run = run_deployment(
             deployment,

@@ -9,7 +9,7 @@ from prefect import task
 
 from operators.data.containers import atomic_file, filesystem
 from operators.intake.ledger import Ledger
-from operators.intake.uploads import CHUNK, Upload, UploadChanged, find_upload
+from operators.intake.uploads import CHUNK, Upload, UploadChanged, UploadGone, find_upload
 from tasks.durable import silenced
 
 
@@ -18,9 +18,16 @@ from tasks.durable import silenced
 def copy_upload(upload: Upload, store: str) -> str:
     """Copies exactly this version into the store, so that every step reads the same bytes; the copy's URI.
 
-    Raises UploadGone or UploadChanged where this version is not there any more.
+    An object that an earlier run copied, before it died or had to wait, may be gone since: then that copy is
+    used. Raises UploadGone where there is none, UploadChanged where another version is there.
     """
-    return Ledger(store).snapshot(upload)
+    ledger = Ledger(store)
+    try:
+        return ledger.snapshot(upload)
+    except UploadGone:
+        if (copy := ledger.copy_of(upload)) is None:
+            raise
+        return copy
 
 
 @task(name="hand-over", task_run_name="hand over {upload.name}")

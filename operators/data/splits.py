@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -45,24 +46,27 @@ def split(
     sealed: int,
     seed: int,
     evaluation: Sequence[Record] | None = None,
+    fits: Callable[[Record], bool] = lambda _: True,
 ) -> Splits:
     """Draws `search` + `judge` + `sealed` distinct questions and takes them out of training.
 
     They come from `evaluation`, or else are held out of `records`: of those flagged clean (False), and where
-    these are too few, of those without a flag (None). The draw depends on the questions and the seed, not on the
-    order of the rows. Raises DataError where there are too few questions, or nothing is left to train on.
+    these are too few, of those without a flag (None). Records that `fits` refuses are passed over. The draw
+    depends on the questions and the seed, not on the order of the rows. Raises DataError where there are too few
+    questions, or nothing is left to train on.
     """
     if evaluation is None:
-        return _hold_out(records, search, judge, sealed, seed)
+        return _hold_out(records, search, judge, sealed, seed, fits)
     questions = _distinct(r for r in evaluation if _is_complete(r))
     needed = search + judge + sealed
-    if len(questions) < needed:
+    drawn = _first(needed, questions, seed, fits)
+    if len(drawn) < needed:
         raise DataError(
             f"data.evaluation has too few questions: {needed} are needed "
             f"(search {search} + judge {judge} + sealed {sealed}), and {len(questions)} of its {len(evaluation)} "
-            f"records are usable (with a question and an answer, each question once); {_REMEDY}, or add questions"
+            f"records are usable (with a question and an answer, each question once){_room(questions, fits)}; "
+            f"{_REMEDY}, or add questions"
         )
-    drawn = _shuffled(questions, seed)[:needed]
     train = without(records, evaluation, same="conversation")
     if not train:
         raise DataError(
@@ -93,16 +97,18 @@ def without(
 _REMEDY = "lower data.search_questions, data.judge_questions or data.sealed_questions"
 
 
-def _hold_out(records: Sequence[Record], search: int, judge: int, sealed: int, seed: int) -> Splits:
+def _hold_out(
+    records: Sequence[Record], search: int, judge: int, sealed: int, seed: int, fits: Callable[[Record], bool]
+) -> Splits:
     needed = search + judge + sealed
-    clean = _distinct(r for r in records if r.flagged is False and _is_complete(r))
-    drawn = _shuffled(clean, seed)[:needed]
-    usable = len(clean)
-    if usable < needed:
+    usable = _distinct(r for r in records if r.flagged is False and _is_complete(r))
+    drawn = _first(needed, usable, seed, fits)
+    if len(drawn) < needed:
         unflagged = _distinct(r for r in records if r.flagged is None and _is_complete(r))
-        rest = {key: r for key, r in unflagged.items() if key not in clean}
-        usable += len(rest)
-        chosen = {question_key(r): r for r in [*drawn, *_shuffled(rest, seed)[: needed - len(drawn)]]}
+        rest = {key: r for key, r in unflagged.items() if key not in usable}
+        more = _first(needed - len(drawn), rest, seed, fits)
+        usable |= rest
+        chosen = {question_key(r): r for r in [*drawn, *more]}
         drawn = _shuffled(chosen, seed)  # mixed again: else the unflagged ones would all be sealed
     if len(drawn) == needed:
         train = without(records, drawn)
@@ -110,10 +116,19 @@ def _hold_out(records: Sequence[Record], search: int, judge: int, sealed: int, s
             return _cut(drawn, train, search, judge, removed=len(records) - needed - len(train), duplicates=0)
     raise DataError(
         f"too few records to hold questions out: {needed} questions are needed (search {search} + judge {judge} + "
-        f"sealed {sealed}) besides something to train on, and {usable} of {len(records)} records are usable (not "
-        f"flagged low-quality, with a question and an answer, each question once); {_REMEDY}, or give "
-        "data.evaluation"
+        f"sealed {sealed}) besides something to train on, and {len(usable)} of {len(records)} records are usable "
+        "(not flagged low-quality, with a question and an answer, each question once)"
+        f"{_room(usable, fits)}; {_REMEDY}, or give data.evaluation"
     )
+
+
+def _first(n: int, questions: dict[str, Record], seed: int, fits: Callable[[Record], bool]) -> list[Record]:
+    return list(itertools.islice(filter(fits, _shuffled(questions, seed)), n))
+
+
+def _room(questions: dict[str, Record], fits: Callable[[Record], bool]) -> str:
+    long = sum(not fits(r) for r in questions.values())
+    return f", less {long} that leave no room for an answer within training.max_length" if long else ""
 
 
 def _is_complete(record: Record) -> bool:

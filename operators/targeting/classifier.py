@@ -110,8 +110,9 @@ def with_labels(
     same: np.ndarray,
     seed: int,
     repeats: int = REPEATS,
-) -> np.ndarray:
-    """Probabilities of shape (n,): out of fold for the labelled records, of all folds' mean for the others.
+) -> np.ndarray | None:
+    """Probabilities of shape (n,): out of fold for the labelled records, of all folds' mean for the others. None
+    where the labels teach nothing: what was learned from some is no better than chance on the others.
 
     `features` is of shape (n, f), `target` 1 where low quality (read only where `labelled`), `unaided` the
     probabilities found without labels, one feature more; `same` as in `Matrix`. Few labels leave boosted trees,
@@ -137,8 +138,8 @@ def with_labels(
     ]
     odds = np.mean([_logit(s) for s in scores], axis=0)
     platt = LogisticRegression(C=1.0).fit(odds[places][:, None], y)
-    if platt.coef_[0, 0] <= 0:  # no better than chance on what was not seen: such labels teach nothing
-        return np.full(len(rows), y.mean())
+    if platt.coef_[0, 0] <= 0:
+        return None
     return np.asarray(platt.predict_proba(odds[:, None])[:, 1], np.float64)
 
 

@@ -125,7 +125,10 @@ def _note(labels: Sequence[bool | None], used: bool) -> str:
         return f"Trained on {low + clean} labels ({low} low quality)."
     note = "No labels were used: trained on the set's records against damaged copies of them."
     if low + clean:
-        note += f" {low} labels of low quality and {clean} of clean are too few ({FEWEST_LABELS} each): set aside."
+        given = f"{low} labels of low quality and {clean} of clean"
+        few = min(low, clean) < FEWEST_LABELS
+        why = f"are too few ({FEWEST_LABELS} each)" if few else "told nothing about each other"
+        note += f" {given} {why}: set aside."
     return note
 
 

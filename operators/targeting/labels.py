@@ -15,11 +15,10 @@ _CLEAN = {"0", "false", "no"}
 def labels_of(records: Sequence[Record], column: str) -> list[bool | None]:
     """True (low quality), False (clean) or None (no label) per record, from a column of the source.
 
-    1, true and yes mean low quality; 0, false and no mean clean; a missing or empty value is no label. Raises
-    DataError where no record has the column, or where it holds anything else.
+    1, true and yes mean low quality; 0, false and no mean clean; a missing or empty value is no label, as is every
+    one of a set without the column: those that a recipe is applied to later have none as a rule. Raises DataError
+    where the column holds anything else.
     """
-    if not any(column in r.meta for r in records):
-        raise DataError(f"targeting.label_column: no record has a column {column!r}")
     for number, record in enumerate(records, 1):
         if fault := label_fault(record, column):
             raise DataError(f"record {number}: {fault}")

@@ -31,12 +31,15 @@ def reused(model: Any, recipe: Training) -> Iterator[None]:
     the frozen blocks: so they do not depend on what else is in the batch, nor on what was in the cache. Such
     passes return no key-value cache of the frozen blocks: generation has to stay outside.
 
-    Does nothing where no block is frozen, for model types not in MODEL_TYPES, with `recipe.reuse_frozen` off, and
-    on a GPU, which is quicker than the way of the states to it.
+    Does nothing where no block is frozen, for model types not in MODEL_TYPES and models whose blocks attend in
+    several ways (the decoder tells which by a block's place), with `recipe.reuse_frozen` off, and on a GPU, which
+    is quicker than the way of the states to it.
     """
     first = frozen_blocks(model.config.num_hidden_layers, recipe)
     on_cpu = next(model.parameters()).device.type == "cpu"
-    if not (first and on_cpu and recipe.reuse_frozen and model.config.model_type in MODEL_TYPES):
+    alike = len(set(getattr(model.config, "layer_types", None) or ())) < 2
+    known = model.config.model_type in MODEL_TYPES and alike
+    if not (first and on_cpu and recipe.reuse_frozen and known):
         yield
         return
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model

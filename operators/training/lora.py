@@ -22,7 +22,7 @@ from operators.precision import native_precision
 from operators.training import frozen
 from operators.training.likelihood import answer_logits, answer_nll, pads_left
 from operators.training.paused import captured, pause, resumed, steps_done
-from operators.training.tokens import IGNORE, Example, encode, encode_all, load_tokenizer, pad
+from operators.training.tokens import IGNORE, Example, encode_all, encode_question, load_tokenizer, pad
 
 Progress = Callable[[str, int, int], None]
 
@@ -162,7 +162,7 @@ def evaluate(
 def _evaluate(
     model: Any, questions: Sequence[Record], tokenizer: Any, recipe: Training, progress: Progress
 ) -> list[float]:
-    examples = [encode(q, tokenizer, recipe.max_length) for q in questions]
+    examples = [encode_question(q, tokenizer, recipe.max_length) for q in questions]
     whole = [e for e in examples if e is not None]
     if len(whole) < len(examples):
         raise DataError(

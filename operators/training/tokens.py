@@ -38,19 +38,47 @@ def encode(record: Record, tokenizer: Any, max_length: int) -> Example | None:
     ids: list[int] = []
     labels: list[int] = []
     for i in completions:
-        prompt = _tokens(turns[:i], tokenizer, to_answer=True)
-        full = _tokens(turns[: i + 1], tokenizer, to_answer=False)
         # Tokens of earlier turns may differ from what we hold if a template rewrites history; what the model
         # is trained to write is then still exactly the part after this prompt.
-        start = _common_prefix(prompt, full)
+        full, start = _answered(turns, i, tokenizer)
         # Of the earlier answers only those tokens are still labels that stand where they stood.
         labels = labels[: min(start, _common_prefix(ids, full))]
         labels += [IGNORE] * (start - len(labels)) + full[start:]
         ids = full
+        if start >= max_length:
+            break  # later turns change nothing of what is kept, and each is rendered with all before it
     ids, labels = ids[:max_length], labels[:max_length]
     if all(label == IGNORE for label in labels):
         return None
     return Example(ids, labels)
+
+
+def encode_question(record: Record, tokenizer: Any, max_length: int) -> Example | None:
+    """A held-out question with its answer, cut to `max_length` tokens: labels are the last answer's alone, since
+    that is what models are asked for. None where there is none, or all before it fills `max_length`."""
+    if not record.before_answer or not any(m.role == "assistant" for m in record.messages):
+        return None
+    turns = accepted(record.messages, tokenizer)
+    last = max(i for i, turn in enumerate(turns) if turn["role"] == "assistant")
+    full, start = _answered(turns, last, tokenizer)
+    if start >= min(max_length, len(full)):
+        return None
+    return Example(full[:max_length], ([IGNORE] * start + full[start:])[:max_length])
+
+
+class Room:
+    """Whether a held-out question leaves a model room for its answer within `max_length` tokens."""
+
+    def __init__(self, model: str, max_length: int) -> None:
+        self._model, self._max_length = model, max_length
+        self._tokenizer: Any = None
+
+    def __call__(self, question: Record) -> bool:
+        # A token is a byte or more, and a template adds fewer than half of what there is room for.
+        if 2 * sum(len(m.content.encode("utf-8", "replace")) for m in question.before_answer) <= self._max_length:
+            return True
+        self._tokenizer = self._tokenizer or load_tokenizer(self._model)
+        return encode_question(question, self._tokenizer, self._max_length) is not None
 
 
 def encode_all(records: Sequence[Record], tokenizer: Any, max_length: int) -> list[Example]:
@@ -111,6 +139,12 @@ def length_batches(examples: Sequence[Example], limit: int) -> list[list[int]]:
 def _tokens(turns: Turns, tokenizer: Any, *, to_answer: bool) -> list[int]:
     # Rendered to text first: with tokenize=True the return type differs between transformers versions.
     return list(tokenizer(render(turns, tokenizer, to_answer=to_answer), add_special_tokens=False)["input_ids"])
+
+
+def _answered(turns: Turns, i: int, tokenizer: Any) -> tuple[list[int], int]:
+    """Tokens of the conversation up to turn i, an answer, and where that begins."""
+    full = _tokens(turns[: i + 1], tokenizer, to_answer=False)
+    return full, _common_prefix(_tokens(turns[:i], tokenizer, to_answer=True), full)
 
 
 def _common_prefix(a: list[int], b: list[int]) -> int:

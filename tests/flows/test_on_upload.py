@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from upload_recipes import as_lines, publish_recipe, records
 
-from operators.approvals import approve
+from operators.approvals import NAME, approve
 from operators.errors import DataError
 from operators.intake.ledger import Ledger, Waiting
 from operators.intake.uploads import Upload, find_upload
@@ -164,6 +165,32 @@ def test_an_object_that_is_gone(place: Path) -> None:
     assert run(place, upload).is_failed()
     assert "was deleted before it was read" in end(place, upload).reason
     assert len(events("autodp.upload.failed", upload)) == 1
+
+
+def test_an_object_that_is_gone_since_it_was_copied_is_processed_from_the_copy(place: Path) -> None:
+    """As one that waited for a search, or whose run died."""
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    Ledger(str(place / "store")).snapshot(upload)
+    Path(upload.uri).unlink()
+    assert run(place, upload).is_completed()
+    assert end(place, upload).rows_out == 5
+
+
+def test_folders_are_data_sets_of_their_own(place: Path) -> None:
+    from flows.uploads import UploadConfig
+
+    def data_set(name: str, **changes: Any) -> str:
+        upload = put(place, "a.jsonl", as_lines(records(1)), folder=name)
+        return UploadConfig(prefix=str(place / "uploads"), output="out", **changes).data_set_of(upload)
+
+    named = [data_set(name) for name in ("med", "a b", "a-b", "患者", "薬")]
+    assert named[0] == "med"
+    assert named[2] == "a-b"
+    assert len(set(named)) == 5
+    assert all(re.match(NAME, name) for name in named)
+    elsewhere = {"alpha": str(place / "uploads" / "a")}
+    assert data_set("a", data_sets=elsewhere) == "alpha"
+    assert data_set("ab", data_sets=elsewhere) == "ab"
 
 
 def test_an_object_that_was_written_again_is_left_to_its_new_version(place: Path) -> None:

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from operators.drift import MAX_DRIFT, SAMPLE, choose_rows, drift, make_reference
+from operators.drift import MAX_DRIFT, SAMPLE, allowed, choose_rows, drift, make_reference
 from operators.errors import DataError
 
 
@@ -59,3 +59,11 @@ def test_rows_are_spread_over_the_file() -> None:
     assert chosen != choose_rows(10_000, seed=2)
     assert chosen[-1] < 10_000
     assert max(b - a for a, b in itertools.pairwise(chosen)) <= 2 * -(-10_000 // SAMPLE)
+
+
+@pytest.mark.parametrize("new", [1, 2, 4, 8])
+def test_a_few_records_do_not_drift_because_they_are_few(new: int) -> None:
+    reference = make_reference(cloud(1000, 0, 0), "model", "sha")
+    found = [drift(reference, cloud(new, 0, seed)) for seed in range(1, 101)]
+    assert abs(np.mean(found)) < 0.02
+    assert np.mean([d > allowed(MAX_DRIFT, new) for d in found]) < 0.15

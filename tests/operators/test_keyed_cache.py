@@ -35,3 +35,10 @@ def test_a_broken_file_is_a_warning(tmp_path, caplog):
     cache.put({b"k": b"v"})
     assert cache.get([b"k"]) == {}
     assert "cannot be read" in caplog.text
+
+
+def test_a_place_that_cannot_be_written_costs_no_result(tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    cache = KeyedCache(tmp_path / "file" / "x.sqlite", "test")
+    cache.put({b"k": b"v"})
+    assert cache.get([b"k"]) == {}

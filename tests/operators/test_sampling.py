@@ -134,3 +134,13 @@ def test_bad_input_is_named():
     rows[7, 0] = np.inf
     with pytest.raises(DataError, match=r"2 of 10 embeddings.*rows 3, 7"):
         sample(rows, [False] * 10, fraction=0.2, minimum=1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_copies_are_drawn_one_by_one(method):
+    """Half of the rows say the same: about half of a sample does, whatever the seed."""
+    rows = clustered(400)
+    rows[::2] = rows[0]
+    for seed in range(4):
+        chosen = sample(rows, [None] * 400, fraction=0.2, minimum=1, method=method, seed=seed)
+        assert 25 <= sum(i % 2 == 0 for i in chosen) <= 55

@@ -135,3 +135,15 @@ def test_something_must_be_left_to_train_on() -> None:
         split(questions(3), search=1, judge=1, sealed=1, seed=0)
     with pytest.raises(DataError, match="nothing is left to train on"):
         split(questions(3), search=1, judge=1, sealed=1, seed=0, evaluation=questions(4))
+
+
+@pytest.mark.parametrize("evaluation", [None, questions(12)])
+def test_questions_that_do_not_fit_are_passed_over(evaluation: list[Record] | None) -> None:
+    records = [*questions(12), *questions(5, True, 20)]
+    sizes = {"search": 2, "judge": 2, "sealed": 2}
+    every = split(records, seed=0, evaluation=evaluation, **sizes).held_out
+    fitting = split(records, seed=0, evaluation=evaluation, fits=lambda r: r != every[0], **sizes).held_out
+    assert every[0] not in fitting
+    assert fitting[:5] == every[1:], "the others are drawn as before"
+    with pytest.raises(DataError, match=r"less 12 that leave no room for an answer within training.max_length"):
+        split(records, seed=0, evaluation=evaluation, fits=lambda _: False, **sizes)

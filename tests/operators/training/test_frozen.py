@@ -26,7 +26,7 @@ def cache(tmp_path, monkeypatch):
     default_cache.cache_clear()
 
 
-def tiny(model_type, folder, dtype="float32"):
+def tiny(model_type, folder, dtype="float32", **settings):
     """A random model of 4 blocks, adapters with weights on the last two."""
     torch.manual_seed(0)
     config = AutoConfig.for_model(
@@ -43,6 +43,7 @@ def tiny(model_type, folder, dtype="float32"):
         bos_token_id=1,
         eos_token_id=2,
         attention_dropout=0.0,
+        **settings,
     )
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     recipe = Training(model=str(folder), lora=LoRA(rank=2, last_layers=2), dtype=dtype)
@@ -107,3 +108,13 @@ def test_nothing_is_kept_where_it_is_off(tmp_path, cache, change):
     with frozen.reused(model, recipe.model_copy(update=change)):
         answer_nll(model, EXAMPLES, PAD)
     assert not cache.exists()
+
+
+def test_a_model_whose_blocks_attend_in_several_ways_runs_whole(tmp_path):
+    """The decoder picks a block's mask by its place, which would be another one without the frozen blocks."""
+    sliding = {"use_sliding_window": True, "sliding_window": 2, "max_window_layers": 2}
+    model, recipe = tiny("qwen2", tmp_path / "model", **sliding)
+    assert len(set(model.config.layer_types)) == 2
+    expected = answer_nll(model, EXAMPLES, PAD)
+    with frozen.reused(model, recipe):
+        assert answer_nll(model, EXAMPLES, PAD) == expected

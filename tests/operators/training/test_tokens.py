@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.data.records import Message, Record
-from operators.training.tokens import IGNORE, encode, encode_all, load_tokenizer, pad
+from operators.training import tokens as tokens_module
+from operators.training.tokens import IGNORE, Room, encode, encode_all, encode_question, load_tokenizer, pad
 
 THINKING = (
     "{% set ns = namespace(asked=-1) %}"
@@ -106,3 +107,41 @@ def test_padding_is_masked_and_positions_start_at_the_text(tokenizer, left):
     assert batch["attention_mask"].sum(1).tolist() == [short, len(examples[1].input_ids)]
     assert batch["position_ids"][0].max() == short - 1
     assert (batch["labels"][0] != IGNORE).sum() == sum(label != IGNORE for label in examples[0].labels)
+
+
+def test_what_lies_beyond_the_limit_is_not_rendered(tokenizer, monkeypatch):
+    turns = [("user", "Once more?"), ("assistant", "One two three.")] * 200
+    expected = encode(record(*turns[:20]), tokenizer, 100)
+    rendered, render = [], tokens_module.render
+    monkeypatch.setattr(tokens_module, "render", lambda *a, **k: rendered.append(1) or render(*a, **k))
+    assert encode(record(*turns), tokenizer, 100) == expected
+    assert len(rendered) < 30, "else the work grows with the square of the turns"
+
+
+@given(turns=TURNS, length=st.integers(1, 80))
+@settings(max_examples=60, deadline=None)
+def test_of_a_question_the_last_answer_alone_is_measured(tokenizer, turns, length):
+    asked = record(*turns)
+    found = encode_question(asked, tokenizer, length)
+    if found is None:
+        return
+    last = max(i for i, (role, _) in enumerate(turns) if role == "assistant")
+    said = encode_question(asked, tokenizer, 10_000)
+    assert learned(said, tokenizer).strip() == f"{turns[last][1]}<|im_end|>".strip()
+    assert said.input_ids[:length] == found.input_ids
+    assert said.labels[:length] == found.labels
+
+
+def test_a_question_needs_room_for_its_answer(tokenizer):
+    many = [("user", "One?"), ("assistant", "First.")] * 30
+    short = record(("user", "One?"), ("assistant", "First."))
+    assert encode(record(*many), tokenizer, 100) is not None
+    assert encode_question(record(*many), tokenizer, 100) is None
+    assert encode_question(short, tokenizer, 100) == encode(short, tokenizer, 100)
+    assert encode_question(record(("user", "One?")), tokenizer, 100) is None
+    room = Room("smollm2-135m-instruct", 100)
+    assert [room(short), room(record(*many)), room(record(("user", "word " * 20), ("assistant", "Yes.")))] == [
+        True,
+        False,
+        True,
+    ]
