@@ -33,8 +33,8 @@ def compare_seeds(
 
     Score and rates are means over seeds; `outcomes` holds each question's mean. The bootstrap is hierarchical:
     every resample draws questions (the same for all seeds) and seeds. Of S seeds it draws S - 1, which makes the
-    variance between so few unbiased (Rao & Wu 1988); but percentiles of so few reach no further than the lowest and
-    the highest seed, so where seeds differ more than questions do, the interval holds less often than it says.
+    variance between so few unbiased (Rao & Wu 1988); but percentiles of so few reach no further than the lowest
+    and the highest seed, so where seeds differ more than questions do, the interval holds less often than it says.
     Raises ValueError where runs differ in length or are empty.
     """
     import numpy as np
