@@ -31,11 +31,11 @@ def compare_seeds(
 ) -> Comparison:
     """The same for several training seeds: `runs[s][i]` is seed s's outcome on question i.
 
-    Score and rates are means over seeds; `outcomes` holds each question's mean. The bootstrap is hierarchical:
-    every resample draws questions (the same for all seeds) and seeds. Of S seeds it draws S - 1, which makes the
-    variance between so few unbiased (Rao & Wu 1988); but percentiles of so few reach no further than the lowest
-    and the highest seed, so where seeds differ more than questions do, the interval holds less often than it says.
-    Raises ValueError where runs differ in length or are empty.
+    Score and rates are means over seeds; `outcomes` holds each question's mean. Intervals are those of the
+    bootstrap over questions, the same for all seeds, widened by how much the seeds differ: both variances are
+    added, and the quantile is Student's with the degrees of freedom that the sum has (Satterthwaite 1946), since
+    the variance of two or three seeds is itself hardly known. Resampling so few seeds instead would reach no
+    further than the lowest and the highest. Raises ValueError where runs differ in length or are empty.
     """
     import numpy as np
 
@@ -52,9 +52,9 @@ def compare_seeds(
         tie=float((values == 0).mean()),
         loss=float(losses.mean()),
         score=float(values.mean()),
-        score_ci=score_ci,
+        score_ci=_within(score_ci, -1.0),
         win_rate=float(wins.mean()),
-        win_rate_ci=win_ci,
+        win_rate_ci=_within(win_ci, 0.0),
         outcomes=[float(v) for v in values.mean(axis=0)],
         seed_scores=[float(v) for v in values.mean(axis=1)],
     )
@@ -138,21 +138,40 @@ def noise_floor(
 
 
 def _bootstrap(tables: Sequence[Floats], resamples: int, confidence: float, seed: int) -> list[Interval]:
-    """Percentile intervals of the mean of each table (seeds, questions), all tables resampled together."""
+    """Intervals of the mean of each table (seeds, questions), questions resampled for all tables together."""
     import numpy as np
 
-    seeds, n = tables[0].shape
-    rng = np.random.default_rng(seed)
-    questions = _question_weights(rng, n, resamples)
-    draws = max(seeds - 1, 1)
-    of_seeds = rng.multinomial(draws, np.full(seeds, 1 / seeds), size=resamples) / draws
+    questions = _question_weights(np.random.default_rng(seed), tables[0].shape[1], resamples)
     tail = (1 - confidence) / 2
     intervals = []
     for table in tables:
-        means = ((questions @ table.T) * of_seeds).sum(axis=1)
-        low, high = np.quantile(means, [tail, 1 - tail])
+        low, high = np.quantile(questions @ table.mean(axis=0), [tail, 1 - tail])
+        if len(table) > 1:
+            low, high = _widened(table, float(low), float(high), confidence)
         intervals.append((float(low), float(high)))
     return intervals
+
+
+def _widened(table: Floats, low: float, high: float, confidence: float) -> Interval:
+    """An interval over questions made one over questions and seeds, each side for itself."""
+    import numpy as np
+    from scipy.stats import norm, t
+
+    seeds = len(table)
+    mean, of_seeds = float(table.mean()), float(table.mean(axis=1).var(ddof=1)) / seeds
+    if of_seeds == 0:
+        return low, high
+    upper = (1 + confidence) / 2
+
+    def reach(side: float) -> float:
+        variance = (side / norm.ppf(upper)) ** 2 + of_seeds
+        return float(t.ppf(upper, (seeds - 1) * (variance / of_seeds) ** 2) * np.sqrt(variance))
+
+    return mean - reach(mean - low), mean + reach(high - mean)
+
+
+def _within(interval: Interval, least: float) -> Interval:
+    return max(least, interval[0]), min(1.0, interval[1])
 
 
 def _question_weights(rng: np.random.Generator, n: int, resamples: int) -> Floats:

@@ -11,6 +11,7 @@ from operators.data.records import Message, Record
 from operators.errors import ConfigError, DataError
 from operators.record_vectors import embed_records
 from operators.targeting import Targeting, flag_records
+from operators.targeting.classifier import with_labels
 
 PARTS = ("heart", "liver", "lung", "kidney", "brain", "skin", "bone", "eye", "ear", "nose")
 
@@ -55,10 +56,20 @@ def test_labels_that_contradict_each_other_decide_nothing():
     """Every record stands there twice, once labelled low and once clean, in either order."""
     rng = np.random.default_rng(0)
     labels = [bool(v) for first in rng.random(60) < 0.5 for v in (first, not first)]
-    twice = [p for p in pairs(60) for _ in range(2)]
-    found = flagged(twice, labels=labels)
-    assert "60 labels of low quality and 60 of clean told nothing about each other: set aside" in found.note
-    assert found.flags == flagged(twice).flags
+    found = flagged([p for p in pairs(60) for _ in range(2)], labels=labels)
+    assert found.flags == [None] * 120
+
+
+def test_labels_that_tell_nothing_about_each_other_are_set_aside():
+    """As where people have marked some of the bad records, and nothing tells these from the others."""
+    nothing, everyone = np.zeros((40, 3)), np.ones(40, bool)
+    target = np.arange(40) % 4 > 0
+    assert with_labels(nothing, target, everyone, np.full(40, 0.5), np.arange(40), 0) is None
+    given = [True] * 38 + [False] * 7 + [None] * 15
+    labels = [given[i] for i in np.random.default_rng(0).permutation(60)]
+    found = flagged(pairs(60), labels=labels)
+    assert "38 labels of low quality and 7 of clean told nothing about each other: set aside" in found.note
+    assert found.flags == flagged(pairs(60)).flags
 
 
 def test_no_label_at_all_is_no_label():
