@@ -6,6 +6,7 @@ import functools
 import posixpath
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun
@@ -17,7 +18,7 @@ from flows.uploads import ATTEMPTS, settle
 from operators.approvals import history
 from operators.config import SearchConfig, Settings
 from operators.intake.ledger import Entry, Ledger, Outcome
-from operators.intake.uploads import Upload, list_uploads
+from operators.intake.uploads import Upload, below_prefix, list_uploads
 from operators.publishing import read_bytes
 from operators.results import SearchResult
 from tasks.events import send_search_finished
@@ -83,7 +84,7 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
     entries = ledger.entries()
     runs = unfinished_runs(config.deployment)
     done: Counter[str] = Counter(new=0, repaired=0, given_up=0)
-    for upload in list_uploads(config.prefix, config.settled):
+    for upload in _uploads(ledger, entries, config):
         entry = entries.get(str(upload.id), Entry())
         if entry.settled or entry.waiting:
             continue
@@ -102,6 +103,17 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
             done["repaired"] += _ask(ledger, upload, max(entry.claims, entry.asked) + 1)
     say(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done.items()))
     return dict(done)
+
+
+def _uploads(ledger: Ledger, entries: dict[str, Entry], config: WatchConfig) -> Iterator[Upload]:
+    """The objects below the prefix, and those that were there when a run took its copy."""
+    unseen = dict(entries)
+    for upload in list_uploads(config.prefix, config.settled):
+        unseen.pop(str(upload.id), None)
+        yield upload
+    for upload in ledger.under_way(unseen):
+        if below_prefix(upload.uri, config.prefix):
+            yield upload
 
 
 def _ask(ledger: Ledger, upload: Upload, attempt: int) -> bool:

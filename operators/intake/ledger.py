@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -62,6 +62,7 @@ class Entry(BaseModel):
     asked_at: float = 0.0
     """Seconds since 1970, of the last time."""
     claims: int = 0
+    copied: bool = False
     waiting: bool = False
     settled: bool = False
 
@@ -72,6 +73,8 @@ class Entry(BaseModel):
             return self.model_copy(update={"asked": int(number), "asked_at": _modified(info)})
         if kind == "claim":
             return self.model_copy(update={"claims": max(self.claims, int(number))})
+        if kind.startswith("object."):
+            return self.model_copy(update={"copied": True})
         if name in ("waiting.json", "outcome.json"):
             return self.model_copy(update={"waiting" if name == "waiting.json" else "settled": True})
         return self
@@ -91,6 +94,15 @@ class Ledger:
             folder, file = name.removeprefix(root).strip("/").split("/", 1)
             found[folder] = found.get(folder, Entry()).with_file(file, info)
         return found
+
+    def under_way(self, entries: Mapping[str, Entry]) -> Iterator[Upload]:
+        """Those of the uploads with these ids that were asked for and copied, and neither wait nor have ended: their
+        objects may be gone, and they are not."""
+        for name, entry in entries.items():
+            if entry.copied and entry.asked and not entry.waiting and not entry.settled:
+                fs, path = filesystem(posixpath.join(self.root, name, f"asked-{entry.asked:05d}"))
+                with contextlib.suppress(FileNotFoundError):  # it has ended since
+                    yield Upload.model_validate_json(fs.cat_file(path))
 
     def entry(self, upload: Upload) -> Entry:
         """One upload's; an empty one where it was never seen."""

@@ -304,6 +304,25 @@ def test_what_a_run_holds_is_not_asked_for_again(place: Path) -> None:
     assert watch(place, repair_after=1)["repaired"] == 1
 
 
+def test_what_a_run_copied_before_it_died_is_asked_for_again_though_its_object_is_gone(place: Path) -> None:
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    assert watch(place)["new"] == 1
+    ledger = Ledger(str(place / "store"))
+    ledger.snapshot(upload)
+    Path(upload.uri).unlink()
+    time.sleep(1.1)
+    assert watch(place, prefix=str(place / "elsewhere"), repair_after=1)["repaired"] == 0
+    assert watch(place, repair_after=1)["repaired"] == 1
+    assert {e["id"] for e in events("autodp.object.created", upload, 2)} == {
+        str(upload.id),
+        str(upload.event_id(2)),
+    }
+    assert run(place, upload).is_completed()
+    assert end(place, upload).rows_out == 5
+    time.sleep(1.1)
+    assert watch(place, repair_after=1)["repaired"] == 0
+
+
 def test_a_pass_lets_those_go_on_that_wait_in_vain(place: Path) -> None:
     """A decision was made while the wait was noted; the server has lost its database; the search has failed."""
     from prefect import flow
