@@ -96,8 +96,8 @@ class Ledger:
         return found
 
     def under_way(self, entries: Mapping[str, Entry]) -> Iterator[Upload]:
-        """Those of the uploads with these ids that were asked for and copied, and neither wait nor have ended: their
-        objects may be gone, and they are not."""
+        """Those of the uploads with these ids that were asked for and copied, and neither wait nor have ended:
+        their objects may be gone, and they are not."""
         for name, entry in entries.items():
             if entry.copied and entry.asked and not entry.waiting and not entry.settled:
                 fs, path = filesystem(posixpath.join(self.root, name, f"asked-{entry.asked:05d}"))
