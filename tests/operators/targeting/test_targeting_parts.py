@@ -161,14 +161,14 @@ def test_copies_of_a_record_tell_nothing_about_it():
     for seed in range(3):
         target = np.tile(np.random.default_rng(seed).random(120) < 0.5, 2)
         found = with_labels(made.records, target, np.ones(240, bool), np.full(240, 0.5), made.same, seed)
-        scored.append(roc_auc_score(target, found))
+        # None: what was learned is no better than chance, and says so.
+        scored.append(0.5 if found is None else roc_auc_score(target, found))
     assert np.mean(scored) < 0.6
 
 
 def test_labels_of_copies_of_one_record_decide_nothing():
     rows, target = np.zeros((30, 3)), np.arange(30) % 2 == 0
-    found = with_labels(rows, target, np.arange(30) < 10, np.full(30, 0.5), np.zeros(30, int), 0)
-    assert np.allclose(found, 0.5)
+    assert with_labels(rows, target, np.arange(30) < 10, np.full(30, 0.5), np.zeros(30, int), 0) is None
 
 
 def test_damage_nobody_can_see_is_none():
