@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
 
 _KINDS = ("letters", "capitals", "digits", "punctuation", "symbols", "controls", "spaces", "others")
 _KIND = {
@@ -39,37 +44,39 @@ _class_of = np.full(sys.maxunicode + 1, _UNKNOWN, np.uint8)
 
 
 class Characters(NamedTuple):
-    """Numbers of a text's characters: of each kind, and of the marks of each group.
+    """Numbers of n texts' characters, arrays of shape (n,): of each kind, and of the marks of each group.
 
     `letters` are those that are no capitals, and the signs that combine with them; `controls` include what has
     no meaning and the separators of lines; `brackets` are the signs that open and close markup.
     """
 
-    letters: int
-    capitals: int
-    digits: int
-    punctuation: int
-    symbols: int
-    controls: int
-    spaces: int
-    others: int
-    commas: int
-    colons: int
-    quotes: int
-    emphasis: int
-    brackets: int
+    letters: Counts
+    capitals: Counts
+    digits: Counts
+    punctuation: Counts
+    symbols: Counts
+    controls: Counts
+    spaces: Counts
+    others: Counts
+    commas: Counts
+    colons: Counts
+    quotes: Counts
+    emphasis: Counts
+    brackets: Counts
 
 
-def characters(text: str) -> Characters:
-    """Counts the characters of a text, surrogates among them."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+def characters(texts: Sequence[str]) -> Characters:
+    """Counts the characters of texts, surrogates among them."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "<u4")
     classes = _class_of[codes]
     if classes.max(initial=0) == _UNKNOWN:
         for code in np.unique(codes[classes == _UNKNOWN]).tolist():
             _class_of[code] = _number(chr(code))
         classes = _class_of[codes]
-    counts = np.bincount(classes, minlength=_CLASSES).reshape(len(_KINDS), _GROUPS)
-    return Characters(*counts.sum(1).tolist(), *counts.sum(0)[1:].tolist())
+    ends = list(accumulate(map(len, texts), initial=0))
+    parts = [np.bincount(classes[start:end], minlength=_CLASSES) for start, end in pairwise(ends)]
+    counts = np.array(parts, np.int64).reshape(len(texts), len(_KINDS), _GROUPS)
+    return Characters(*counts.sum(2).T, *counts.sum(1)[:, 1:].T)
 
 
 def _number(character: str) -> int:

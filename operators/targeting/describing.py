@@ -34,7 +34,7 @@ class Describer:
 
     def names(self) -> list[str]:
         """Of the columns."""
-        return list(SetStatistics({}).features(Sides("", "", 0, 0), Near([], [])))
+        return list(SetStatistics({}).features([], []))
 
     def numbers(self, parts: Iterator[Part], rows: int) -> Iterator[np.ndarray]:
         """For every part of CHUNK records or fewer, `rows` in all, its numbers in order: float64 of shape (records
@@ -77,4 +77,4 @@ def _in_process(sides: Sequence[Sides], near: Sequence[Near]) -> np.ndarray:
 
 
 def _numbers(stats: SetStatistics, sides: Sequence[Sides], near: Sequence[Near]) -> np.ndarray:
-    return np.array([list(stats.features(*each).values()) for each in zip(sides, near, strict=True)], np.float64)
+    return np.column_stack(list(stats.features(sides, near).values()))

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from operators.targeting.columns import Columns
 
 Grams = NDArray[np.uint64]
 """The distinct characters, then the distinct trigrams of a text in lower case, as rising numbers."""
@@ -67,23 +69,25 @@ class KnownTexts:
         counts = np.where(known, self._counts[numbers], 0)
         return Found(text, int(text.searchsorted(_TRIGRAM)), numbers, known, counts)
 
-    def rarity(self, text: Found, source: int) -> dict[str, float]:
-        """Rarity of the trigrams (mean and top decile) and of the rarest character, and how many characters few
-        texts have. The text of the `source`'s place does not count."""
-        counts = text.counts
-        if source in self._numbers:
-            own = self._numbers[source]
-            self._marks[own] = True
-            counts = counts - (self._marks[text.numbers] & text.known)
-            self._marks[own] = False
-        values = self._logs[counts]
-        one, three = values[: text.characters], np.sort(values[text.characters :])
-        return {
-            "rarity": float(three.mean()) if len(three) else math.nan,
-            "rarity_high": float(three[int(0.9 * len(three))]) if len(three) else math.nan,
-            "rarest_character": float(one.max()) if len(one) else math.nan,
-            "rare_characters": int(np.count_nonzero(one > 3)),
-        }
+    def rarity(self, texts: Sequence[Found], sources: Sequence[int]) -> Columns:
+        """Of every text the rarity of its trigrams (mean and top decile) and of its rarest character, and how many
+        of its characters few texts have. The text at its source's place does not count."""
+        found = np.full((len(texts), 4), math.nan)
+        for row, text, source in zip(found, texts, sources, strict=True):
+            counts = text.counts
+            if source in self._numbers:
+                own = self._numbers[source]
+                self._marks[own] = True
+                counts = counts - (self._marks[text.numbers] & text.known)
+                self._marks[own] = False
+            values = self._logs[counts]
+            one, three = values[: text.characters], np.sort(values[text.characters :])
+            if len(three):
+                row[:2] = three.mean(), three[int(0.9 * len(three))]
+            if len(one):
+                row[2] = one.max()
+            row[3] = np.count_nonzero(one > 3)
+        return dict(zip(("rarity", "rarity_high", "rarest_character", "rare_characters"), found.T, strict=True))
 
     def shared(self, asked: Found, answered: Grams) -> float:
         """Share of one text's trigrams that another has, weighted by their rarity here. Trigrams that begin or end

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from operators.targeting.characters import Characters
+from operators.targeting.columns import Columns, logs
 from operators.text.sentences import is_list_item, split_sentences
 
 
-def layout(text: str, has: Characters) -> dict[str, float]:
-    """Counts (as log(1 + n)) and shares of the characters, of which the text `has` so many."""
-    size = max(1, len(text))
-    lines = text.split("\n")
-    sentences = len(split_sentences(text))
-    paragraphs = sum(bool(a.strip()) and not b.strip() for a, b in pairwise(lines))
+def layout(texts: Sequence[str], has: Characters) -> Columns:
+    """Of every text counts (as log(1 + n)) and shares of its characters, of which it `has` so many."""
+    lengths = np.array([len(text) for text in texts], np.int64)
+    size = np.maximum(1, lengths)
+    lines = [text.split("\n") for text in texts]
+    sentences = np.array([len(split_sentences(text)) for text in texts], np.int64)
     return {
-        "lines": math.log1p(len(lines) - 1),
-        "paragraphs": math.log1p(paragraphs),
-        "list_items": math.log1p(sum(map(is_list_item, lines))),
-        "sentences": math.log1p(sentences),
-        "sentence_length": len(text) / max(1, sentences),
+        "lines": logs(len(each) - 1 for each in lines),
+        "paragraphs": logs(map(_paragraphs, lines)),
+        "list_items": logs(sum(map(is_list_item, each)) for each in lines),
+        "sentences": logs(sentences.tolist()),
+        "sentence_length": lengths / np.maximum(1, sentences),
         "commas": has.commas / size,
         "colons": has.colons / size,
         "quotes": has.quotes / size,
         "emphasis": has.emphasis / size,
     }
+
+
+def _paragraphs(lines: Sequence[str]) -> int:
+    """That end before a blank line."""
+    return sum(bool(a.strip()) and not b.strip() for a, b in pairwise(lines))

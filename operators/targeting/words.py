@@ -1,17 +1,20 @@
-"""Words as numbers: what there is to know of a word is found out once, and of a text's words at a stroke."""
+"""Words as numbers: what there is to know of a word is found out once, and of many texts' words at a stroke."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from itertools import groupby, pairwise
-from operator import eq
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+
 _REMEMBERED = 1 << 17
-"""Words, after which a vocabulary begins anew."""
+"""Words beyond those of the set, after which a vocabulary forgets them."""
 _LONG = 4
 """Characters of a word that may well stand once in a text."""
 _JOINTS = re.compile(r"[-'’/,，、。．；：！？（）《》「」『』“”·]")
@@ -19,69 +22,103 @@ _JOINTS = re.compile(r"[-'’/,，、。．；：！？（）《》「」『』�
 
 
 class Words(NamedTuple):
-    """How many words a text has (`total`), how many of them are mixed (`is_mixed`) and how many distinct; the
-    characters of the longest; how often the most frequent long one stands; how many pairs of words that follow
-    each other are distinct; how often one word follows itself, at most; and in how many texts of the set each word
-    is, in order. Letter case counts for the mixed words and for the texts that have a word."""
+    """The words of n texts.
 
-    total: int
-    mixed: int
-    distinct: int
-    longest: int
-    most_frequent: int
-    distinct_pairs: int
-    longest_run: int
-    texts_with: list[int]
+    Arrays of shape (n,): how many words a text has (`total`), how many of them are mixed (`is_mixed`) and how many
+    distinct; the characters of the longest; how often the most frequent long one stands; how many pairs of words
+    that follow each other are distinct; and how often one word follows itself, at most. Arrays of shape (all
+    words,), text after text: their numbers in the vocabulary, in how many texts of the set each is, and which of
+    the n texts it belongs to (`of`). Letter case counts for the mixed words and for the texts that have a word.
+    """
+
+    total: Counts
+    mixed: Counts
+    distinct: Counts
+    longest: Counts
+    most_frequent: Counts
+    distinct_pairs: Counts
+    longest_run: Counts
+    numbers: Counts
+    texts_with: Counts
+    of: Counts
 
 
 class Vocabulary(dict[str, int]):
-    """A number for every word that was asked for. `texts_with` says how many texts of the set have a word."""
+    """A number for every word that was asked for. `texts_with` says how many texts of the set have a word; the
+    numbers of these are the lowest, and stay."""
 
     def __init__(self, texts_with: Mapping[str, int]) -> None:
         super().__init__()
         self._texts_with = texts_with
-        self._begin()
-
-    def _begin(self) -> None:
-        self.clear()
-        # By number. Lists: texts are short, and arrays pay off from thousands of words on.
-        self._lower: list[int] = []
-        self._lengths: list[int] = []
-        self._mixed: list[bool] = []
-        self._known: list[int] = []
+        self._new: list[tuple[int, int, bool, int]] = []
+        self._facts = np.empty((0, 4), np.int64)
+        """By number: that of the lower case, the characters, whether the word is mixed, how many texts have it."""
+        self.number(texts_with)
+        self.own = len(self)
+        """From this number up, words are of no text of the set, and may be forgotten."""
 
     def __missing__(self, word: str) -> int:
         lower = word.lower()
         of_lower = self[lower] if lower != word else len(self)
-        number = len(self)
-        self._lower.append(of_lower)
-        self._lengths.append(len(word))
-        self._mixed.append(is_mixed(word))
-        self._known.append(self._texts_with.get(word, 0))
-        self[word] = number
+        self[word] = number = len(self)
+        self._new.append((of_lower, len(word), is_mixed(word), self._texts_with.get(word, 0)))
         return number
 
-    def words(self, written: Iterable[str]) -> Words:
-        """Describes the words of a text, given in order."""
-        if len(self) >= _REMEMBERED:
-            self._begin()
-        numbers = list(map(self.__getitem__, written))
-        lower = list(map(self._lower.__getitem__, numbers))
-        times = Counter(lower)
+    def number(self, words: Iterable[str]) -> Counts:
+        """The words' numbers, in order."""
+        numbers = np.fromiter(map(self.__getitem__, words), np.int64)
+        if self._new:
+            self._facts = np.concatenate([self._facts, np.array(self._new, np.int64)])
+            self._new.clear()
+        return numbers
+
+    def words(self, texts: Sequence[Sequence[str]]) -> Words:
+        """Describes texts, each given as its words in order."""
+        if len(self) - self.own >= _REMEMBERED:
+            self._forget()
+        numbers = self.number(chain.from_iterable(texts))
+        lower, _, mixed, texts_with = self._facts[numbers].T
+        total = np.array([len(text) for text in texts], np.int64)
+        of = np.repeat(np.arange(len(texts)), total)
+        # One number for a word and its text, and for two that follow each other: equal ones are sorted together.
+        size = max(1, len(self))
+        begins, times = _runs(np.sort(of * size + lower))
+        text, word = np.divmod(begins, size)
+        lengths = self._facts[word, 1]
+        longest, most_frequent = np.zeros((2, len(texts)), np.int64)
+        np.maximum.at(longest, text, lengths)
+        np.maximum.at(most_frequent, text, np.where(lengths >= _LONG, times, 0))
+        follows = of[1:] == of[:-1]
+        pairs = ((of[1:] * size + lower[1:]) * size + lower[:-1])[follows]
+        distinct_pairs, _ = _runs(np.sort(pairs))
+        longest_run = np.minimum(1, total)
+        for again in np.unique(of[1:][follows & (lower[1:] == lower[:-1])]).tolist():
+            longest_run[again] = max(sum(1 for _ in run) for _, run in groupby(lower[of == again].tolist()))
         return Words(
-            len(numbers),
-            sum(map(self._mixed.__getitem__, numbers)),
-            len(times),
-            max(map(self._lengths.__getitem__, times), default=0),
-            max((n for word, n in times.items() if self._lengths[word] >= _LONG), default=0),
-            len(set(pairwise(lower))),
-            _longest_run(lower) if any(map(eq, lower, lower[1:])) else min(1, len(lower)),
-            list(map(self._known.__getitem__, numbers)),
+            total,
+            np.bincount(of, mixed, len(texts)).astype(np.int64),
+            np.bincount(text, minlength=len(texts)),
+            longest,
+            most_frequent,
+            np.bincount(distinct_pairs // size**2, minlength=len(texts)),
+            longest_run,
+            numbers,
+            texts_with,
+            of,
         )
 
+    def _forget(self) -> None:
+        while len(self) > self.own:
+            self.popitem()  # the last one that came
+        self._facts = self._facts[: self.own]
 
-def _longest_run(values: Iterable[int]) -> int:
-    return max(sum(1 for _ in run) for _, run in groupby(values))
+
+def _runs(rising: Counts) -> tuple[Counts, Counts]:
+    """The distinct ones of rising numbers, and how often each stands there."""
+    first = np.ones(len(rising), bool)
+    np.not_equal(rising[1:], rising[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    return rising[starts], np.diff(starts, append=len(rising))
 
 
 def is_mixed(word: str) -> bool:

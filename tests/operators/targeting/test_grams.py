@@ -26,7 +26,7 @@ def rarity_of(gram: str, texts: list[set[str]]) -> float:
 
 def rarity(known: list[str], text: str, source: int) -> dict[str, float]:
     texts = KnownTexts(dict(enumerate(known)))
-    return texts.rarity(texts.find(grams(text)), source)
+    return {name: float(value) for name, [value] in texts.rarity([texts.find(grams(text))], [source]).items()}
 
 
 @given(text=TEXTS)

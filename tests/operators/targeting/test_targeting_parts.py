@@ -51,8 +51,11 @@ def test_damage_changes_most_records(kind):
 
 def described(answer: str, question: str = "What is a narrow palate?") -> dict[str, float]:
     base = [Sides(f"What is term {i}?", f"A finding number {i} of the palate.", i, i) for i in range(30)]
-    stats = SetStatistics(dict(enumerate(base)))
-    return stats.features(Sides(question, answer, 0, 0), NOBODY)
+    return features_of(SetStatistics(dict(enumerate(base))), Sides(question, answer, 0, 0))
+
+
+def features_of(stats: SetStatistics, sides: Sides) -> dict[str, float]:
+    return {name: float(value) for name, [value] in stats.features([sides], [NOBODY]).items()}
 
 
 def test_features_see_the_damage_they_are_for():
@@ -80,8 +83,8 @@ def test_features_see_how_a_text_is_laid_out():
 def test_an_original_is_no_better_known_than_a_stranger():
     rows = [Sides("q", "common words here", i, i) for i in range(20)] + [Sides("q", "zyx wvu", 20, 20)]
     stats = SetStatistics(dict(enumerate(rows)))
-    original = stats.features(rows[20], NOBODY)
-    stranger = stats.features(Sides("q", "zyx wvu", 0, 0), NOBODY)
+    original = features_of(stats, rows[20])
+    stranger = features_of(stats, Sides("q", "zyx wvu", 0, 0))
     assert original["unknown_words"] == 1
     assert original["answer_rarity"] > stranger["answer_rarity"]
 
