@@ -82,7 +82,10 @@ def compare(folder: Path, models: int, questions: int, tokens: int, engine: dict
         starting = time.perf_counter() - start
 
         def ask(adapter: BlobRef, count: int, longest: int) -> list[str]:
-            return adapters.answer(adapter, asked[:count], ENDPOINT, server.base_url, store, max_tokens=longest)
+            texts, _ = adapters.answer(
+                adapter, asked[:count], ENDPOINT, server.base_url, store, max_tokens=longest
+            )
+            return texts
 
         with ThreadPoolExecutor(models) as pool:
             list(pool.map(lambda a: ask(a, 2, 8), tuned))  # warm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import posixpath
@@ -33,7 +34,7 @@ def search(
     set_: Annotated[list[str] | None, typer.Option("--set", help="a.b=value; may be repeated")] = None,
 ) -> None:
     """Find the best processing for a data set."""
-    settings = load_config(config, [*(set_ or []), *([f"name={name}"] if name else [])])
+    settings = load_config(config, [*(set_ or []), *([f"name={json.dumps(name)}"] if name else [])])
     with _running():
         from flows.search import search as flow
         from operators.report import console_leaderboard

@@ -92,7 +92,7 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, leader: L
             list(tree.values()),
             [*runs.tuned.values(), *([runs.baseline, *runs.again] if number == 1 else [])],
             [*judged.values(), *same],
-            usage,
+            usage + answer_usage(read.all),
         ),
     )
 
@@ -238,6 +238,11 @@ def judge_usage(judged: Sequence[PrefectFuture[Comparison]]) -> LLMUsage:
     """What an LLM judge was asked for comparisons that were not in the store."""
     details = [future.result().details for future in judged if was_executed(future)]
     return sum((d.usage for d in details if d), LLMUsage())
+
+
+def answer_usage(models: Sequence[PrefectFuture[FineTune]]) -> LLMUsage:
+    """What the target endpoint was asked for answers that were not in the store."""
+    return sum((model.result().answering for model in models if was_executed(model)), LLMUsage())
 
 
 def llm_work(usage: LLMUsage) -> Work:

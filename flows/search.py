@@ -98,6 +98,7 @@ def search(config: SearchConfig) -> SearchResult:
         data=ready.counts.model_copy(update={"processed": final.rows}),
         seconds={**clock.seconds, "total": round(clock.minutes * 60, 2)},
         strategist=config.strategist_kind,
+        precision=plan.precision,
         stopped=stopped,
         final_reports=[run.result().reports for run in runs],
         what_matters=what_matters(trials, list(plan.chains), ready.counts, config.judging.confidence),

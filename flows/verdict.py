@@ -8,17 +8,18 @@ from itertools import combinations
 from prefect.futures import PrefectFuture
 from pydantic import BaseModel, ConfigDict
 
-from flows.iteration import Round, judge_on, judge_usage, llm_work
+from flows.iteration import Round, answer_usage, judge_on, judge_usage, llm_work
 from flows.plan import Plan
 from flows.training import answered
 from operators.data.store import BlobRef, DatasetRef
+from operators.errors import NothingLearned
 from operators.judging.pairwise import pooled
 from operators.judging.statistics import compare_seeds, noise_floor
 from operators.results import Comparison, Lead, Verdict, Work
 from operators.strategist.space import Strategy, label
 from operators.training.lora import FineTune
 from operators.verdict import best_trial, decide, lead
-from tasks.durable import in_store, raise_failure, was_executed
+from tasks.durable import failed_with, in_store, raise_failure, was_executed
 from tasks.judging import evaluate_sealed
 from tasks.progress import say
 from tasks.training import fine_tune
@@ -43,7 +44,8 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy |
 
     The seeds are new ones: the model that won the search won by the luck of its seed as well. Both sides of a seed
     see shared records in the same order, so they are compared in pairs. The baselines among themselves (A/A) show
-    how far seeds alone move such a score.
+    how far seeds alone move such a score. A strategy whose model cannot be tuned with some of the seeds is not
+    adopted.
     """
     plan = plan.model_copy(update={"runtime": plan.runtime.without_limit()})  # a verdict is not left half-judged
     settings, sealed = plan.config.judging, plan.splits.sealed
@@ -65,10 +67,15 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy |
     judged = [judge_on(sealed, ours[r - 1], theirs[r], plan, f"verdict - judge {r}") for r in repeats]
     pairs = combinations(theirs, 2) if settings.noise_floor else ()
     same = [judge_on(sealed, theirs[b], theirs[a], plan, f"verdict - A/A {a} {b}") for a, b in pairs]
-    raise_failure([*candidates, *controls.values(), *ours, *theirs.values(), *judged, *same])
+    lost = [r for r in repeats if failed_with(candidates[r - 1], NothingLearned)]
+    raise_failure([*controls.values(), *theirs.values(), *same])
+    if len(lost) == len(candidates):
+        raise_failure(candidates)
+    kept = [r for r in repeats if r not in lost]
+    raise_failure([of[r - 1] for of in (candidates, ours, judged) for r in kept])
 
     intervals = {"resamples": settings.bootstrap, "confidence": settings.confidence, "seed": plan.config.seed}
-    results: list[Comparison] = [future.result() for future in judged]
+    results: list[Comparison] = [judged[r - 1].result() for r in kept]
     pooled_score = compare_seeds([c.outcomes for c in results], **intervals).model_copy(  # type: ignore[arg-type]
         update={"details": pooled([c.details for c in results if c.details])}
     )
@@ -81,15 +88,19 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy |
         settings.confidence,
         noise_floor=floor,
         search_score=best.comparison.score,
+        lost=len(lost),
     )
-    trained = [*candidates, *(controls[r] for r in new)]
+    trained = [*(candidates[r - 1] for r in kept), *(controls[r] for r in new)]
     adopted = candidates[0].result() if verdict.decision == "adopt" else baselines[0]
     return End(
         verdict=verdict,
         lead=lead(best, trials, settings.confidence),
         adapter=adopted.adapter,
         same_data=[a_a.result() for a_a in same],
-        work=llm_work(judge_usage([*judged, *same])).model_copy(
+        work=llm_work(
+            judge_usage([*(judged[r - 1] for r in kept), *same])
+            + answer_usage([*(ours[r - 1] for r in kept), *theirs.values()])
+        ).model_copy(
             update={
                 "fine_tunes_requested": len(trained),
                 "fine_tunes_executed": sum(map(was_executed, trained)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from operators.data.once import create_once
 from operators.digest import digest, sha256_bytes
 from operators.errors import ConfigError
 from operators.publishing import Output, read_bytes, read_recipe
-from operators.results import Verdict
+from operators.results import Recipe, Verdict
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 
@@ -67,6 +68,7 @@ def _files(run: str) -> dict[str, bytes]:
     """The recipe in a search's output directory and the files that it needs, checked."""
     uri = posixpath.join(run, "recipe.yaml")
     recipe = read_recipe(uri)
+    _check_verdict(run, recipe)
     files = {"recipe.yaml": read_bytes(uri)}
     for ref in (recipe.development, recipe.evaluation, recipe.reference):
         if ref is not None:
@@ -77,6 +79,20 @@ def _files(run: str) -> dict[str, bytes]:
                 )
             files[ref.file] = data
     return files
+
+
+def _check_verdict(run: str, recipe: Recipe) -> None:
+    """Raises ConfigError where search.json, which people are shown, tells of another verdict than the recipe: two
+    searches have written to one directory at once."""
+    fs, path = filesystem(posixpath.join(run, "search.json"))
+    if recipe.evidence is None or not fs.exists(path):
+        return
+    shown = json.loads(fs.cat_file(path)).get("verdict")
+    if shown != recipe.evidence.model_dump(mode="json"):
+        raise ConfigError(
+            f"{run}: recipe.yaml and search.json are of different searches: search again, under a name that no "
+            "other search uses meanwhile"
+        )
 
 
 def _copied(store: str, kind: str, files: dict[str, bytes]) -> str:

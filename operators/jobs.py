@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -25,6 +26,13 @@ on two busy cores reach a hundredth of the speed of one."""
 
 KNOCK_SECONDS = 10.0
 """In which a cluster's head has to take a connection."""
+
+_PATIENCE = 5.0
+"""Seconds that a look at a job's progress may take."""
+_UNDER_WAY = 100
+"""Counts of tokens that are not looked at before they arrive."""
+_spent: dict[str, int] = {}
+"""By run, what was last known to be spent."""
 
 _start = threading.Lock()
 
@@ -168,7 +176,7 @@ def run(
     task = remote.remote(function, args, kwargs, board, key, access_in_use())
     try:
         while not ray.wait([task], timeout=1.0)[0]:
-            if progress and (seen := ray.get(board.read.remote(key))):
+            if progress and (seen := _seen(board, key)):
                 progress(*seen)
         outcome = ray.get(task)
     except ray.exceptions.RayError as e:
@@ -246,18 +254,27 @@ class SharedLedger:
         connect(self.cluster)
         with self._lock:
             self._counting.append((_board().spend.remote(self.run, tokens), tokens))
+            if len(self._counting) > _UNDER_WAY:  # nobody need ask for the total
+                self._settle()
 
     def total(self) -> int:
         """All tokens counted so far, as far as is known here."""
-        import ray
-
         if self._known is None:
             self.add(0)
         with self._lock:
-            # The first look waits for the count, later ones take what has arrived.
-            while self._counting and (self._known is None or ray.wait([self._counting[0][0]], timeout=0)[0]):
-                self._known = max(ray.get(self._counting.pop(0)[0]), self._known or 0)
+            self._settle()
             return (self._known or 0) + sum(tokens for _, tokens in self._counting)
+
+    def _settle(self) -> None:
+        """Takes what has been counted; the first time it waits for it."""
+        import ray
+
+        while self._counting and (self._known is None or ray.wait([self._counting[0][0]], timeout=0)[0]):
+            count, tokens = self._counting.pop(0)
+            try:
+                self._known = max(ray.get(count), self._known or 0)
+            except ray.exceptions.RayActorError:  # whose node is gone; what was spent is not forgotten here
+                self._known = (self._known or 0) + tokens
 
     def __getstate__(self) -> dict[str, Any]:
         return {"run": self.run, "cluster": self.cluster}
@@ -272,7 +289,27 @@ def spent(run: str) -> int:
         return 0
     import ray
 
-    return int(ray.get(_board().spend.remote(run, 0)))
+    def count(tokens: int) -> int:
+        return int(ray.get(_board().spend.remote(run, tokens)))
+
+    known = _spent.get(run, 0)
+    with contextlib.suppress(ray.exceptions.RayActorError):
+        counted = count(0)
+        # A board that had to begin anew on another node counts from zero.
+        known = counted if counted >= known else count(known)
+    _spent[run] = known
+    return known
+
+
+def _seen(board: Any, key: str) -> tuple[str, int, int] | None:
+    """A job's latest progress; None where nothing can be learned of it now, which is no reason to end the job."""
+    import ray
+
+    try:
+        seen: tuple[str, int, int] | None = ray.get(board.read.remote(key), timeout=_PATIENCE)
+    except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
+        return None
+    return seen
 
 
 class _Board:
@@ -303,5 +340,7 @@ def _board() -> Any:
     # One board a process: a name in the cluster would outlive its owner or collide with another run's.
     with _start:
         if not hasattr(_board, "actor"):
-            _board.actor = ray.remote(num_cpus=0)(_Board).remote()  # type: ignore[attr-defined]
+            # Its node may be lost, or taken down where a cluster shrinks: then it begins anew elsewhere.
+            lasting = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Board)
+            _board.actor = lasting.remote()  # type: ignore[attr-defined]
         return _board.actor  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class TeamContext(BaseModel):
-    """Everything besides the input and the operators that a team's output depends on. Part of its cache key."""
+    """Everything besides the input and the operators that a team's output depends on."""
 
     model_config = ConfigDict(frozen=True)
     seed: int
@@ -33,6 +33,10 @@ class TeamContext(BaseModel):
     development: DatasetRef | None = None
     held_out: DatasetRef | None = None
     task: str = ""
+
+    def content(self) -> dict[str, object]:
+        """Its part of a cache key: models by their weights instead of their paths."""
+        return self.model_dump(mode="json", exclude={"target_model", "embedder"})
 
 
 def opened(

@@ -38,6 +38,15 @@ class Output:
         with contextlib.suppress(FileNotFoundError):
             fs.rm_file(path)
 
+    def keep_alone(self, name: str) -> None:
+        """Removes what is named like the file but for its suffix: it was written from another kind of file."""
+        from operators.data.containers import filesystem
+
+        fs, path = filesystem(self.uri(name.partition(".")[0]))
+        for other in [path, *fs.glob(f"{path}.*")]:
+            if posixpath.basename(other) != name and fs.exists(other):
+                fs.rm(other, recursive=True)
+
 
 def read_bytes(uri: str) -> bytes:
     """A file's bytes, local or remote. Raises DataError where it cannot be read."""

@@ -299,6 +299,8 @@ class SearchResult(Result):
     data: DataCounts
     seconds: dict[str, float]
     strategist: str = ""
+    precision: str = ""
+    """That all models of the search were trained in: "float32" or "bfloat16"."""
     stopped: str = ""
     """Why the search ended: "best", "no_processing", "rounds", "trials", "minutes", "tokens", "exhausted"."""
     final_reports: list[list[OperatorReport]] = []

@@ -69,7 +69,7 @@ class ShardJob(BaseModel):
         # Ids that come from a row's number are written to no file, but kept.
         kept = [shard.first_row] if self.keep else []
         return digest(
-            VERSION, sha256, source, list(self.specs), self.context, self.left_out, self.leave_out, *kept
+            VERSION, sha256, source, list(self.specs), self.context.content(), self.left_out, self.leave_out, *kept
         )
 
 

@@ -51,7 +51,7 @@ def answer(tuned: FineTune, questions: DatasetRef, max_tokens: int, runtime: Run
     assert runtime.target is not None, "target_url has checked that"
     store = Store(runtime.store)
     with shown() as progress:
-        texts = adapters.answer(
+        texts, usage = adapters.answer(
             tuned.adapter,
             store.get_records(questions),
             runtime.target,
@@ -59,7 +59,9 @@ def answer(tuned: FineTune, questions: DatasetRef, max_tokens: int, runtime: Run
             store,
             max_tokens=max_tokens,
             cache=RequestCache(request_cache()),
+            token_limit=runtime.token_limit,
+            ledger=runtime.shared_ledger(),
             progress=progress,
         )
     answers = store.put_bytes(json.dumps(texts, ensure_ascii=False).encode())
-    return tuned.model_copy(update={"answers": answers})
+    return tuned.model_copy(update={"answers": answers, "answering": usage})

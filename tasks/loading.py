@@ -33,6 +33,10 @@ class Loaded(BaseModel):
 @silenced
 def fingerprint_input(uri: str) -> str:
     """SHA-256 of an input's bytes: what decides whether it was loaded before."""
+    return _fingerprint(uri)
+
+
+def _fingerprint(uri: str) -> str:
     h = hashlib.sha256()
     with failures_named(uri, "read"):
         fs, path = filesystem(uri)
@@ -60,13 +64,16 @@ def load_records(uri: str, fingerprint: str, data: Data, store: str, labels: str
     """Reads and validates a file; bad rows are set aside with number and reason, never dropped silently.
 
     A value in the column `labels` that is no label stops it here, where its row is known, as does a set without
-    the column."""
+    the column. Raises DataError where the file is no longer the one whose `fingerprint` was taken: its records
+    would be kept as the other one's."""
     from operators.targeting.labels import label_fault
 
     target = Store(store)
     explained = f"{target.root}/quarantine/{fingerprint[:16]}.jsonl"
     refuse = partial(label_fault, column=labels) if labels else None
     loaded = load(uri, format=data.format, columns=data.columns, quarantine=explained, refuse=refuse)
+    if _fingerprint(uri) != fingerprint:
+        raise DataError(f"{uri}: was written to while it was read: run again when it is complete")
     if labels and not any(labels in r.meta for r in loaded.records):
         raise DataError(f"{uri}: targeting.label_column: no record has a column {labels!r}")
     return Loaded(

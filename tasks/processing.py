@@ -34,7 +34,7 @@ def _content(
 ) -> list[object]:
     # The rewriter's model matters only to teams that ask it.
     llm = model_identity(runtime.rewriter) if needs_llm(specs) else None
-    return [team, list(specs), output_of(source).sha256, context, llm]
+    return [team, list(specs), output_of(source).sha256, context.content(), llm]
 
 
 @durable("apply-team", content=_content)

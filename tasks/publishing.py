@@ -49,7 +49,9 @@ def publish(
     output = Output(posixpath.join(config.output, config.name))
     output.remove("search.json")
     output.remove("quarantine.jsonl")
-    write(store.get_records(processed), output.uri(output_name(loaded.source.container)), loaded.source)
+    name = output_name(loaded.source.container)
+    output.keep_alone(name)
+    write(store.get_records(processed), output.uri(name), loaded.source)
     if loaded.quarantine:
         output.write("quarantine.jsonl", store.get_bytes(loaded.quarantine.sha256))
     output.write("development.jsonl", store.get_bytes(splits.search.sha256))

@@ -48,8 +48,9 @@ def leave_out(
 def write_output(dataset: DatasetRef, loaded: Loaded, output: str, store: str) -> None:
     """Writes the records in the shape of the file they came from, and the bad rows beside them."""
     place = Store(store)
+    folder = Output(posixpath.dirname(output) or ".")
+    bad_rows = f"{posixpath.basename(output)}.quarantine.jsonl"
+    folder.remove(bad_rows)  # of another run
     write(place.get_records(dataset), output, loaded.source)
     if loaded.quarantine:
-        folder = posixpath.dirname(output) or "."
-        name = f"{posixpath.basename(output)}.quarantine.jsonl"
-        Output(folder).write(name, place.get_bytes(loaded.quarantine.sha256))
+        folder.write(bad_rows, place.get_bytes(loaded.quarantine.sha256))

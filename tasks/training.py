@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from prefect import task
+
 from operators import jobs, remote
 from operators.config import Training
 from operators.data.store import DatasetRef
 from operators.precision import Precision, native_precision
 from operators.results import TeamRun
 from operators.training.lora import FineTune
-from tasks.durable import durable
+from tasks.durable import durable, may_pass, silenced
 from tasks.processing import output_of
 from tasks.progress import shown
 from tasks.runtime import Runtime
 
 
+@task(
+    name="settle-precision",
+    task_run_name="settle precision",
+    retries=2,
+    retry_delay_seconds=[2, 20],
+    retry_condition_fn=may_pass,
+)
+@silenced
 def precision(recipe: Training, runtime: Runtime) -> Precision:
     """What the recipe says; for "auto", what suits the machines that train. It is settled once for all models of a
     search: which of two is better must not depend on where each was trained, nor on what the store has of another

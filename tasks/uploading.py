@@ -10,6 +10,7 @@ from prefect import task
 from operators.data.containers import atomic_file, filesystem
 from operators.intake.ledger import Ledger
 from operators.intake.uploads import CHUNK, Upload, UploadChanged, UploadGone, find_upload
+from operators.publishing import Output
 from tasks.durable import silenced
 
 
@@ -41,10 +42,12 @@ def hand_over(upload: Upload, made: str, output: str) -> None:
     now = find_upload(upload.uri)
     if now is not None and now.etag != upload.etag:
         raise UploadChanged(f"{upload.uri}: was written again meanwhile; the new version has its own event")
-    bad = f"{made}.quarantine.jsonl"
+    bad, bad_rows = f"{made}.quarantine.jsonl", f"{output}.quarantine.jsonl"
     fs, path = filesystem(bad)
     if fs.exists(path):
-        _copy(bad, f"{output}.quarantine.jsonl")
+        _copy(bad, bad_rows)
+    else:  # an earlier version's
+        Output(posixpath.dirname(output) or ".").remove(posixpath.basename(bad_rows))
     _copy(made, output)
 
 

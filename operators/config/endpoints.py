@@ -38,6 +38,11 @@ class Endpoint(Settings):
             url = urlsplit(value)
             if url.scheme not in ("http", "https") or not url.hostname:
                 raise ValueError("expected a URL like http://127.0.0.1:8000")
+            if url.username is not None or url.password is not None:
+                raise ValueError(
+                    "holds a user or password, which every run and recipe would show: name a variable that has "
+                    "the key in api_key_env"
+                )
         return value
 
     @property

@@ -18,8 +18,10 @@ from operators.errors import ConfigError, EndpointError
 from operators.llm.cache import RequestCache
 from operators.llm.client import LLMClient
 from operators.llm.identity import identity
+from operators.llm.ledger import Ledger
 from operators.llm.messages import Request
 from operators.llm.transport import DEFAULT_KEY_ENV
+from operators.results import LLMUsage
 
 LOAD_PATH = "/v1/load_lora_adapter"
 LOAD_TIMEOUT = 120.0
@@ -37,11 +39,15 @@ def answer(
     *,
     max_tokens: int,
     cache: RequestCache | None = None,
+    token_limit: int | None = None,
+    ledger: Ledger | None = None,
     progress: Progress = lambda _label, _done, _total: None,
-) -> list[str]:
-    """Greedy answers of the model with a stored adapter, one per question, to all before its last assistant turn.
+) -> tuple[list[str], LLMUsage]:
+    """Greedy answers of the model with a stored adapter, one per question, to all before its last assistant turn;
+    and what was asked for them.
 
-    Raises EndpointError where the server does not take the adapter or leaves a question without an answer.
+    `token_limit` and `ledger` as in LLMClient. Raises EndpointError where the server does not take the adapter or
+    leaves a question without an answer, BudgetExceeded where the limit is reached.
     """
     shared = Path(endpoint.adapters) if endpoint.adapters else None
     load(base_url, adapter.sha256, store.get_directory(adapter, shared), endpoint)
@@ -49,6 +55,8 @@ def answer(
         endpoint.model_copy(update={"model": adapter.sha256}),
         base_url=base_url,
         cache=cache,
+        token_limit=token_limit,
+        ledger=ledger,
         role="target",
         identity=digest("adapter", adapter.sha256, identity(endpoint)),
     )
@@ -59,7 +67,7 @@ def answer(
         raise EndpointError(
             f"{count} of {len(found)} questions got no answer from the target endpoint ({', '.join(failed)})"
         )
-    return [a.text.strip() for a in found]
+    return [a.text.strip() for a in found], client.usage
 
 
 def load(base_url: str, name: str, folder: Path, endpoint: TargetEndpoint) -> None:

@@ -118,6 +118,11 @@ def user_prompt(view: AgentView, k: int) -> str:
     if view.failed:
         lost = ", ".join(label(s) for s in view.failed)
         parts.append(f"These left too few records to tune a model on, and cannot be tried again: {lost}.")
+    if view.stopped:
+        lost = ", ".join(label(s) for s in view.stopped)
+        parts.append(
+            f"These fell behind early in training and were not judged, nor can they be tried again: {lost}."
+        )
     if view.history:
         parts.append(_history(view))
         latest = max(t.round for t in view.history)

@@ -92,11 +92,14 @@ class AgentView(View):
     effects: tuple[Effect, ...] = ()
     failed: tuple[tuple[Team, ...], ...] = ()
     """Strategies that left nothing that a model could be tuned on."""
+    stopped: tuple[tuple[Team, ...], ...] = ()
+    """Strategies whose training a race ended, where a judge reads answers: they wrote none, so they have no score
+    on the others' scale."""
 
     @property
     def tried(self) -> frozenset[Strategy]:
         """Strategies that need no other trial."""
-        return frozenset([*(t.strategy for t in self.history), *self.failed])
+        return frozenset([*(t.strategy for t in self.history), *self.failed, *self.stopped])
 
     @property
     def untried(self) -> list[Strategy]:
@@ -134,6 +137,7 @@ def agent_view(
 ) -> AgentView:
     """Builds the view by copying numbers. Scores, intervals and shares are rounded to two decimals: a score
     of many digits could carry more than a score. `confidence` is that of the trials' intervals."""
+    scored = _on_one_scale(trials)
     return AgentView(
         task=task,
         round=round,
@@ -155,7 +159,7 @@ def agent_view(
                 error=_two(_standard_error(t.comparison, confidence)),
                 rows_left=_two(t.rows / max(data.sampled, 1)),
             )
-            for t in trials
+            for t in scored
         ),
         effects=tuple(
             Effect(
@@ -167,10 +171,17 @@ def agent_view(
                 low=_two(e.low),
                 high=_two(e.high),
             )
-            for e in team_effects(trials)
+            for e in team_effects(scored)
         ),
         failed=tuple(failed),
+        stopped=tuple(t.strategy for t in trials if t not in scored),
     )
+
+
+def _on_one_scale(trials: Sequence[Trial]) -> list[Trial]:
+    """All trials, but for those that were compared by likelihood where an LLM judged others."""
+    judged = any(t.comparison.details is not None for t in trials)
+    return [t for t in trials if not (judged and t.stopped)]
 
 
 def _standard_error(comparison: Comparison, confidence: float) -> float:

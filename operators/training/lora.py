@@ -19,6 +19,7 @@ from operators.data.store import BlobRef, Store
 from operators.digest import canonical_json, sha256_bytes
 from operators.errors import DataError, NothingLearned
 from operators.precision import native_precision
+from operators.results import LLMUsage
 from operators.training import frozen
 from operators.training.likelihood import answer_logits, answer_nll, pads_left
 from operators.training.paused import captured, pause, resumed, steps_done
@@ -39,6 +40,8 @@ class FineTune(BaseModel):
     """Per evaluation question, in their order: mean NLL of the held-out answer."""
     answers: BlobRef | None = None
     """JSON list of the model's own answers, where they were asked for."""
+    answering: LLMUsage = LLMUsage()
+    """What a server was asked for them."""
     paused: BlobRef | None = None
     """What it takes to go on, where training stopped before its last step."""
     seconds: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 from operators.approvals import approve, approved, history, keep_found, reject
 from operators.digest import sha256_bytes
 from operators.errors import ConfigError, DataError
+from operators.judging.statistics import compare
 from operators.publishing import read_recipe, recipe_yaml
 from operators.results import Recipe, RecordsFile
+from operators.strategist.space import Team
+from operators.verdict import decide
 
 
 def found(folder: Path, seed: int = 0) -> str:
@@ -80,3 +84,17 @@ def test_what_was_kept_is_approved_whatever_the_directory_holds_by_then(tmp_path
     approval = approve(store, "med", kept, by="Ada", found_in=run)
     assert read_recipe(approval.recipe).seed == 1
     assert approval.found_in == run
+
+
+def test_a_directory_that_two_searches_wrote_to_is_not_approved(tmp_path: Path) -> None:
+    store, run = str(tmp_path / "store"), found(tmp_path / "run")
+    verdicts = [decide((Team.CLEANING,), compare([1.0] * won + [-1.0] * 20), 0.95) for won in (80, 81)]
+    recipe = read_recipe(f"{run}/recipe.yaml").model_copy(update={"evidence": verdicts[0]})
+    (tmp_path / "run" / "recipe.yaml").write_text(recipe_yaml(recipe))
+    search = tmp_path / "run" / "search.json"
+    search.write_text(json.dumps({"verdict": verdicts[1].model_dump(mode="json")}))
+    for act in (lambda: keep_found(store, run), lambda: approve(store, "med", run, by="Ada")):
+        with pytest.raises(ConfigError, match=r"recipe\.yaml and search\.json are of different searches"):
+            act()
+    search.write_text(json.dumps({"verdict": verdicts[0].model_dump(mode="json")}))
+    assert approve(store, "med", keep_found(store, run), by="Ada").evidence == verdicts[0]

@@ -190,13 +190,27 @@ def test_private_hosts(url: str) -> None:
         "http://[2606:4700::1111]",
         "http://localhost.example.com",
         "http://10.1.2.3.example.com",
-        "http://127.0.0.1@llm.example.com",
         "http://internal.example.com",
     ],
 )
 def test_external_hosts(url: str | None) -> None:
     assert not Endpoint(base_url=url).is_private
     assert Endpoint(base_url=url, managed=True).is_private
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://svc:hunter2@vllm:8000",
+        "http://127.0.0.1@llm.example.com",
+        "http://token@vllm:8000",
+        "http://:pw@vllm",
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"base_url.*name a variable that has the key in api_key_env") as error:
+        config(endpoints={"judge": {"base_url": url}})
+    assert not any(secret in str(error.value) for secret in ("hunter2", "token", ":pw"))
 
 
 @pytest.mark.parametrize("url", ["llm.example.com", "localhost:8000", "ftp://127.0.0.1", "http://", "", "/v1"])

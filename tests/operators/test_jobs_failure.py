@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import types
 
 import pytest
@@ -32,3 +33,37 @@ def test_a_worker_without_the_code_is_not_called_dead(monkeypatch):
     with pytest.raises(JobError, match=r"could not begin on its worker .* same packages") as caught:
         jobs.run(module.work, cluster=HERE)
     assert not isinstance(caught.value, WorkerDied)
+
+
+@pytest.mark.e2e
+def test_a_lost_board_costs_no_job_and_no_count():
+    import ray
+
+    def work(progress: jobs.Progress) -> str:
+        progress("working", 1, 2)
+        time.sleep(4)
+        return "done"
+
+    ledger, seen = jobs.SharedLedger("lost", HERE), []
+    ledger.add(70)
+    assert (ledger.total(), jobs.spent("lost")) == (70, 70)
+    ray.kill(jobs._board(), no_restart=False)  # as where its node is taken down
+    assert jobs.run(work, cluster=HERE, progress=lambda *progress: seen.append(progress)) == "done"
+    assert seen[-1] == ("working", 1, 2)
+    assert jobs.spent("lost") == 70
+    assert jobs.SharedLedger("lost", HERE).total() == 70
+
+
+@pytest.mark.e2e
+def test_counts_do_not_pile_up_where_nobody_asks_for_the_total():
+    ledger = jobs.SharedLedger("unlimited", HERE)
+    for _ in range(300):
+        ledger.add(1)
+    for _ in range(300):
+        if len(ledger._counting) <= 100:
+            break
+        time.sleep(0.1)
+        ledger.add(0)
+    else:
+        pytest.fail(f"{len(ledger._counting)} counts are kept")
+    assert ledger.total() == 300

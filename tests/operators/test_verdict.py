@@ -107,3 +107,11 @@ def test_a_score_inside_the_noise_floor_is_reported_as_zero():
     assert inside.score_ci[0] <= 0 <= inside.score_ci[1]
     assert (outside.is_noise, outside.score) == (False, pytest.approx(0.2))
     assert outside.score_ci == outside.comparison.score_ci
+
+
+def test_a_strategy_that_cannot_be_tuned_with_every_seed_is_not_adopted():
+    sealed = compare_seeds([[1.0] * 80 + [-1.0] * 20] * 2)
+    assert decide(CLEANING, sealed, 0.95).decision == "adopt"
+    verdict = decide(CLEANING, sealed, 0.95, lost=1)
+    assert verdict.decision == "no_processing"
+    assert "over 2 training seeds; 1 more could not be tuned: a lower training.learning_rate" in verdict.reason

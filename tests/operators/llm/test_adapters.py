@@ -126,5 +126,7 @@ def test_one_server_answers_as_every_tuned_model(tmp_path):
         adapters[word] = fine_tune(train, asked, recipe, store).adapter
     with ManagedServer(SMOLLM2, adapters=Adapters(rank=4, at_once=2)) as server:
         for word in ("wrench", "teapot", "wrench"):
-            texts = answer(adapters[word], asked, HERE, server.base_url, store, max_tokens=12)
+            texts, usage = answer(adapters[word], asked, HERE, server.base_url, store, max_tokens=12)
             assert texts == [f"It is a {word}."] * len(asked)
+            assert usage.requests == len(asked)
+            assert usage.output_tokens > 0

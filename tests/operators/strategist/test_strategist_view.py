@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from operators.results import DataCounts, Trial
+from operators.results import DataCounts, JudgeDetails, Trial
 from operators.strategist.prompt import system_prompt, user_prompt
 from operators.strategist.space import Team, all_strategies, strategy
 from operators.strategist.view import AgentView, Counts, Remaining, Tried, agent_view
@@ -178,3 +178,20 @@ def test_only_usable_teams(trial: Callable[..., Trial]) -> None:
     usable = [s for s in all_strategies() if set(s) <= {Team.CLEANING, Team.SELECTION}]
     assert shown.untried == [s for s in usable if s != (Team.CLEANING,)]
     assert "generation" not in system_prompt(shown, 4)
+
+
+def test_what_a_race_stopped_has_no_score_beside_those_that_a_judge_gave(trial) -> None:
+    trials = [trial("cleaning", [1, -1, 0, 1]), trial("selection", [1, 1, 1, 1])]
+    trials[1] = trials[1].model_copy(update={"stopped": True})
+    counts = DataCounts(rows=10, quarantined=0, flagged=None, sampled=10, held_out=4)
+    told = {"task": "", "round": 2, "data": counts, "remaining": Remaining(rounds=1, trials=1)}
+    by_likelihood = agent_view(**told, trials=trials)
+    assert [t.strategy for t in by_likelihood.history] == [t.strategy for t in trials]
+    details = JudgeDetails.model_construct()
+    read = trials[0].comparison.model_copy(update={"details": details})
+    trials[0] = trials[0].model_copy(update={"comparison": read})
+    judged = agent_view(**told, trials=trials)
+    assert [t.strategy for t in judged.history] == [trials[0].strategy]
+    assert judged.stopped == (trials[1].strategy,)
+    assert judged.tried == by_likelihood.tried
+    assert "selection" in user_prompt(judged, 1).partition("History")[0]
