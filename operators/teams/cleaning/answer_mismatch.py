@@ -19,6 +19,9 @@ _BLOCK = 4096
 _SAME = 0.999
 _FOREIGN = 1024
 _FEWEST = 40
+_MOST_FOREIGN = 0.5
+"""Share of foreign answers from which on the similarities are taken for blind to what fits, as those of an English
+embedding model are in other languages: right pairs look like random ones then."""
 _SPELLING = 1.5
 """Weight of shared spelling beside the embeddings' cosine. Terms an embedding model never met still share a stem
 with their answer (hypophosphaturia, phosphate): of 600 right pairs of the example set it saves every second one
@@ -52,14 +55,15 @@ class AnswerMismatch(Operator[AnswerMismatchParams]):
     weighted by rarity) is ranked among those of its answer with random questions of the set, and among those of
     its question with random answers. The smaller rank gives a p-value, uniform for a foreign answer, near 0 for
     a right one. How many answers are foreign is estimated from the p-values above 1/2 (Storey 2002), and a record
-    is dropped where the local false discovery rate (Efron 2004) says it is foreign with `min_probability`: nothing
-    is dropped where all pairs fit. Terms the embedding model does not know look foreign too; `min_p_value` keeps
-    the doubtful ones. Honours the quality flag: clean records are neither embedded nor dropped.
+    is dropped where the local false discovery rate (Efron 2004) says it is foreign with `min_probability`. Terms
+    the embedding model does not know look foreign too; `min_p_value` keeps the doubtful ones. Where more than half
+    of the answers seem foreign, as in a language that the model cannot read or where all questions are the same,
+    it cannot tell, and drops nothing. Honours the quality flag: clean records are neither embedded nor dropped.
     """
 
     name = "answer_mismatch"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = AnswerMismatchParams
     flagged_only = True
 
@@ -69,6 +73,9 @@ class AnswerMismatch(Operator[AnswerMismatchParams]):
             self.count("too_few_to_judge", len(index))
             return records
         p = self._p_values([records[i] for i in index], records, context)
+        if share_of_foreign(p) > _MOST_FOREIGN:
+            self.count("cannot_tell", len(index))
+            return records
         foreign = (foreign_probability(p) >= self.params.min_probability) & (p >= self.params.min_p_value)
         dropped = {i for i, bad in zip(index, foreign, strict=True) if bad}
         self.count("mismatched", len(dropped))
@@ -149,17 +156,23 @@ def _foreign_ranks(asked: Side, answers: Side) -> NDArray[np.float64]:
     return np.sort(np.minimum(*ranks)[foreign] / (1 + len(similarity)))
 
 
-def foreign_probability(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability of each pair to be foreign, given all p-values: pi0 / density, made monotone in p.
+def share_of_foreign(p: NDArray[np.float64]) -> float:
+    """pi0, estimated as the density of p-values above 1/2, where right pairs hardly are."""
+    return min(1.0, float((p > 0.5).mean()) * 2)
 
-    pi0, the share of foreign pairs, is the density of p-values above 1/2, where right pairs hardly are.
+
+def foreign_probability(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability of each pair to be foreign, given all p-values: pi0 / density.
+
+    Right pairs have small p, so the density falls: of all that do, the nearest to the histogram (Grenander 1956),
+    which leaves no gap where a small set has no p-value by chance.
     """
-    pi0 = min(1.0, float((p > 0.5).mean()) * 2)
+    from sklearn.isotonic import IsotonicRegression
+
     counts, edges = np.histogram(p, _BINS, (0, 1))
     density = counts / len(p) * _BINS
-    # Right pairs have small p: the density falls, up to noise.
-    falling = np.minimum.accumulate(np.maximum(density, 1e-12))
-    by_bin = np.minimum(1.0, pi0 / falling)
+    falling = IsotonicRegression(increasing=False).fit_transform(np.arange(_BINS), density)
+    by_bin = np.minimum(1.0, share_of_foreign(p) / np.maximum(falling, 1e-12))
     return np.asarray(by_bin[np.clip(np.searchsorted(edges, p, "left") - 1, 0, _BINS - 1)])
 
 

@@ -1,5 +1,6 @@
 """The operators that drop records."""
 
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -185,6 +186,30 @@ def test_foreign_answers_have_uniform_p_values():
 
 def test_nothing_is_foreign_where_all_fit():
     assert not (foreign_probability(np.full(500, 0.002)) >= 0.5).any()
+
+
+WORDS = [w for w in Path(__file__).read_text("utf-8").split() if w.isalpha()][:60]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("Write a short discharge note.", f"Seen on day {i} for {w}.") for i, w in enumerate(WORDS)],
+        [(f"Case {i}: {w}?", ("Yes.", "No.")[i * 7 % 3 == 0]) for i, w in enumerate(WORDS)],
+    ],
+    ids=["one question", "two answers"],
+)
+def test_where_similarity_tells_nothing_no_answer_is_foreign(pairs):
+    rows = [qa(i, question, answer) for i, (question, answer) in enumerate(pairs)]
+    kept, report = build("answer_mismatch").run(rows, Context())
+    assert kept == rows
+    assert report.counts["cannot_tell"] == len(rows)
+
+
+def test_a_small_set_of_pairs_that_fit_is_kept():
+    """By chance some p-values are rare: 4 of 45 lie above 0.2."""
+    p = np.r_[np.full(38, 0.02), 0.07, 0.12, 0.12, 0.21, 0.26, 0.33, 0.6]
+    assert not ((foreign_probability(p) >= 0.5) & (p >= 0.2) & (p < 0.5)).any()
 
 
 def test_answer_mismatch_on_real_embeddings():
