@@ -21,7 +21,12 @@ _CHATTER = re.compile(
     r"|^\s*(?:question|answer|q|a)\s*:",
     re.IGNORECASE | re.MULTILINE,
 )
-_NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot|\w+n['’]t)\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|none|neither|nor|without|cannot|\w+n['’]t)\b"
+    r"|\b(?:nicht|kein\w{0,2}|nie|niemals|ohne|pas|jamais|aucune?|nunca|ningun[ao]?|ningún)\b"
+    r"|不[要能可得应宜会是必]|[请切]?勿|禁止|没有?|避免|并非",
+    re.IGNORECASE,
+)
 _TRIGRAMS_AT_LEAST = 5
 
 
@@ -70,10 +75,10 @@ def script_overlap(a: str, b: str) -> float:
     return sum(min(p, second.get(script, 0.0)) for script, p in first.items())
 
 
-def negates(text: str) -> bool:
-    """Whether an English word of negation stands in the text: "do not take" is not "do take". False in other
-    languages."""
-    return bool(_NEGATION.search(text))
+def negations(text: str) -> int:
+    """How many words of negation stand in the text, of English, Chinese, German, French and Spanish: "do not take"
+    is not "do take", whatever else is denied."""
+    return len(_NEGATION.findall(text))
 
 
 def _trigrams(text: str) -> UInts:

@@ -7,7 +7,12 @@ from collections.abc import Iterable
 
 _SENTENCE = r"(?:(?<=[.!?。！？])[ \t]*|^[ \t]*)"
 _REST = r"[^.!?\n]{0,200}?"
-_LINK = r"(?:here|(?:on )?(?:the|this) (?:link|button)(?: below| above)?)"
+# "To start, click the button." may tell how a pump works.
+_LINK = r"(?:here|(?:on )?(?:the|this) (?:link(?: below| above)?|button (?:below|above)))"
+# What may follow words that only lead on, or the title of what they lead to. More makes a sentence of its own:
+# "Leer más libros mejora la memoria".
+_ENDS = r"(?:[ \t]*[:：][^.!?。！？\n]{0,80}|[ \t.…!。！»…›>→]*)$"
+_ON_A_SITE = r"(?:on|via|by|with) (?:facebook|twitter|x|linkedin|whatsapp|pinterest|reddit|e-?mail|friends)"
 _RULES = (
     # "To see the list, click here.": a sentence that ends in, or begins with, a link that is gone.
     (("click",), rf"{_SENTENCE}{_REST}\bclick {_LINK}[ \t]*+(?:[.!»→›>]+|-+>|$)"),
@@ -30,9 +35,10 @@ _RULES = (
     ),
     (
         ("advertisement", "sponsored", "share ", "skip to", "back to top", "print this"),
-        r"^[ \t]*(?:advertisements?|sponsored(?: content)?|share (?:this|on)\b[^\n]{0,40}"
+        r"^[ \t]*(?:advertisements?|sponsored(?: content)?|"
+        rf"share (?:this(?: (?:page|article|post|story|link))?(?: {_ON_A_SITE})?|{_ON_A_SITE})"
         r"|skip to (?:main )?content"
-        r"|back to top|print this page)[ \t.!]*$",
+        rf"|back to top|print this page){_ENDS}",
     ),
     (
         ("in to ", "newsletter", "related ", "cookies"),
@@ -46,12 +52,13 @@ _RULES = (
     ),
     (
         ("阅读", "查看", "展开全文", "版权所有"),
-        r"^[ \t]*(?:(?:相关)?阅读(?:更多|全文|原文)|查看(?:更多|全文|详情)|展开全文|版权所有)[^\n]{0,40}$",
+        rf"^[ \t]*(?:(?:(?:相关)?阅读(?:更多|全文|原文)|查看(?:更多|全文|详情)|展开全文){_ENDS}"
+        r"|版权所有(?=[\s\d©:：,，.。]|$)[^\n]{0,40}$)",
     ),
     (
         ("haga clic", "leer más", "cliquez", "lire la suite", "klicken", "weiterlesen", "mehr lesen"),
-        r"^[ \t]*(?:haga clic aquí|leer más|cliquez ici|lire la suite|hier klicken|weiterlesen|mehr lesen)"
-        r"[^\n]{0,80}$",
+        r"^[ \t]*(?:(?:haga clic aquí|cliquez ici|hier klicken)[^.!?\n]{0,80}[.!]?$"
+        rf"|(?:leer más|lire la suite|weiterlesen|mehr lesen){_ENDS})",
     ),
 )
 # Looking for a plain word first is a hundred times cheaper than trying the pattern.

@@ -34,8 +34,11 @@ _ID_WORDS = (
 _PHONE_WORDS = (
     "phone",
     "tel",
+    "tél",
+    "handy",
+    "móvil",
+    "mobil",
     "fax",
-    "mobile",
     "cell",
     "whats",
     "line",
@@ -52,8 +55,9 @@ _BANK_ACCOUNT = 7
 """Digits of a bank account number, at least; ledgers number their accounts with up to six."""
 _COUNTRY_AND_CHECK = re.compile(r"[A-Z][A-Z]\d\d")
 _PHONE = re.compile(
-    # North America: (555) 555-0123, 555-555-0123, 1-800-555-0123, 1-800-FLOWERS
-    rf"(?<![{_IN_WORD}.+-])(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])[2-9]\d\d[ .-]\d{{4}}"
+    # North America: (555) 555-0123, 555-555-0123, 1-800-555-0123, 1-800-FLOWERS. "300-600 1200 mg" are doses.
+    rf"(?<![{_IN_WORD}.+-])(?:\+?1[ .-]?)?"
+    r"(?:\([2-9]\d\d\) ?[2-9]\d\d[ .-]|[2-9]\d\d(?P<s>[.-])[2-9]\d\d(?P=s))\d{4}"
     rf"(?:\s*(?:ext\.?|x)\s*\d{{1,6}})?(?![{_IN_WORD}-]|\.\d)"
     rf"|(?<![{_IN_WORD}.-])1[-.]8(?:00|33|44|55|66|77|88)[-.](?=(?:[\dA-Z][-.]?){{7,11}}(?![{_IN_WORD}-]))"
     r"[\dA-Z](?:[-.]?[\dA-Z]){6,10}"
@@ -64,10 +68,11 @@ _PHONE = re.compile(
     rf"|(?<![{_IN_WORD}.-])0\d{{2,3}}-\d{{7,8}}(?![{_IN_WORD}-])"
 )
 _PHONE_AFTER = re.compile(
-    rf"(?:(?<![{_IN_WORD}])(?:(?:tele)?phone|tel|fax|mobile (?:no|number)|cell ?phone|(?P<cells>cell number)"
+    rf"(?:(?<![{_IN_WORD}])(?:(?:tele)?phone|tel(?:efon(?:nummer)?|éfono)?|tél(?:éphone)?|handy(?:nummer)?|móvil|mobil"
+    r"|fax|mobile (?:no|number)|cell ?phone|(?P<cells>cell number)"
     r"|whats ?app|hotline|helpline|(?P<calls>call(?: us| me| him| her)?(?: at| on)?))"
     r"|电话|手机|热线|传真|联系方式)"
-    rf"(?: number| no)?[.:：]?\s{{0,2}}(?P<it>\+?\(?\d[\d ().\-/]{{5,20}}\d)(?![{_IN_WORD}]|[.,]\d)",
+    rf"(?: number| no)?[.:：\s]{{0,4}}(?P<it>\+?\(?\d[\d ().\-/]{{5,20}}\d)(?![{_IN_WORD}]|[.,]\d)",
     re.IGNORECASE,
 )
 _YEARS = re.compile(r"\(?(?:1[89]|20)\d\d\)?\s*[-/ .]\s*\(?(?:1[89]|20)?\d\d\)?")
@@ -84,11 +89,20 @@ _MILLIONS = re.compile(r"[1-9]\d*000000")
 # What is counted or measured: the number before it is no telephone.
 _UNIT = re.compile(
     r"\s?(?:[%‰×°$€£¥￥]|/\s?[^\W\d]|(?:per|times|cells?|copies|[kmnµμ]?g|[kmdµμ]?l|[kmc]?m|IU|units?|shares?|options?"
-    r"|bonds?|notes?|barrels?|tonn?es?|(?:US )?dollars?|euros?|pounds?|yuan|USD|EUR|GBP|CNY|RMB|people|patients"
-    r"|persons)\b|[美港欧日]?元|人民币|[万亿股吨]|个(?!人))",
+    r"|bonds?|notes?|barrels?|tonn?es?|(?:US )?dollars?|euros?|pounds?|yuan|yen|won|rupees?"
+    r"|francs?|USD|EUR|GBP|CNY|RMB|JPY|people|patients"
+    r"|persons)\b|[美港欧日]?元|[円원₹]|人民币|[万亿股吨]|个(?!人))",
     re.IGNORECASE,
 )
-_CURRENCY = frozenset("$€£¥￥")
+_CURRENCY = frozenset("$€£¥￥₹")
+# Eleven digits that begin like a Chinese mobile number are an amount after these.
+_AMOUNT = re.compile(
+    r"(?:\b(?:USD|EUR|GBP|CNY|RMB|JPY|KRW|INR|Rs\.?|revenues?|sales|profits?|income|earnings|assets|liabilities|equity"
+    r"|costs?|expenses?|turnover|amounts?|totals?)(?:,? (?:was|were|is|are|of|to))?"
+    r"|收入|资产|利润|负债|成本|总额|金额|合计)"
+    r"[\s:：为是]{0,3}\Z",
+    re.IGNORECASE,
+)
 _TWO_DOTS = re.compile(r"\.\d{1,3}\.\d")  # begins with a plain character: ten times faster to look for
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _IPV4 = re.compile(rf"(?<![{_IN_WORD}.])(?:{_OCTET}\.){{3}}{_OCTET}(?![{_IN_WORD}]|\.\d)")
@@ -202,6 +216,7 @@ def _is_phone(match: re.Match[str], text: str) -> bool:
         measured
         or _MILLIONS.fullmatch(text)
         or match.string[max(0, match.start() - 1) : match.start()] in _CURRENCY
+        or (not word.get("it") and _AMOUNT.search(match.string[max(0, match.start() - _BEFORE) : match.start()]))
     )
     return not (text.isdecimal() and amount)
 

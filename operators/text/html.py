@@ -50,7 +50,11 @@ _ROW_END, _CELL_START = "\ufded", "\ufdee"
 _MARKS = re.compile(f"[{_ROW_END}{_CELL_START}]")
 _LONGEST_CELL = 200
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_POWER = re.compile(r"(?<=\d)<sup>\s*([-+−–]?\d+)\s*</sup>", re.IGNORECASE)
+_POWER = re.compile(r"(?<=\d)\s?<sup>\s*([-+−–]?\d+(?:[.,]\d+)?)\s*</sup>", re.IGNORECASE)
+# Without a sign of it, what is struck out would count again.
+_STRUCK = re.compile(
+    r"<(?P<name>del|s|strike)(?:\s[^<>]*)?>\s*(?P<text>[^<>\n]*?)\s*</(?P=name)\s*>", re.IGNORECASE
+)
 _BEFORE_ITEM = re.compile(r"(?<!\s)\s++(?=- )")
 _LINE_START = re.compile(r"\n (?=\S)")
 _ROUNDS = 3
@@ -70,16 +74,27 @@ def decode_entities(text: str) -> str:
 
 def strip_tags(text: str) -> str:
     """The text a reader of the page would see: block elements end a line, the cells of a table's row stand in one,
-    comments, scripts and styles are gone, 10<sup>6</sup> is 10^6. Angle brackets that begin no HTML tag ("a < b",
-    "<stdin>") stay, and so does an English word between them that nothing closes ("<address>")."""
+    comments, scripts and styles are gone, 10<sup>6</sup> is 10^6, and what is struck out stands between ~~. Angle
+    brackets that begin no HTML tag ("a < b", "<stdin>") stay, and so does an English word between them that
+    nothing closes ("<address>")."""
     if "<" not in text:
         return text
     text = _without_comments(text)
     if not _TAG.search(text):
         return text
     text = _POWER.sub(r"^\1", _MARKS.sub("", text))
+    text = _STRUCK.sub(_struck_out, text)
     shown = _join_cells(_shown(text, list(_TAG.finditer(text))))
     return _LINE_START.sub("\n", _BEFORE_ITEM.sub(_without_gap, shown))
+
+
+def _struck_out(match: re.Match[str]) -> str:
+    """Between marks that read as such: apart from the words beside them."""
+    if not match["text"]:
+        return ""
+    start, end = match.span()
+    before, after = match.string[start - 1 : start], match.string[end : end + 1]
+    return f"{' ' if before.isalnum() else ''}~~{match['text']}~~{' ' if after.isalnum() else ''}"
 
 
 def _shown(text: str, tags: list[re.Match[str]]) -> str:

@@ -16,6 +16,7 @@ _IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:\
 _LINK = re.compile(
     r"(?<!!)\[([^\[\]\n]*)\]\(((?:https?:|ftp:|mailto:|www\.|[/#.])[^()\s]*)(?:\s+\"[^\"\n]*\")?\)", re.I
 )
+_STRUCTURE = re.compile(r"\s*(?:[-*+•]\s|\d{1,3}[.)]\s|\|)")
 # Words that only lead to an address. A noun is one of them only before a colon or where nothing comes before it:
 # "the website https://... lists 20 mg" tells something.
 _NOUN = r"(?:\b(?:sources?|references?|links?|url|website)|来源|链接|网址)"
@@ -57,9 +58,9 @@ def may_have_links(text: str) -> bool:
 def remove_links(text: str) -> tuple[str, int]:
     """The text without addresses, and how many there were.
 
-    A Markdown link in a sentence keeps its label; a line of nothing but links goes, and so does a short sentence
-    or parenthesis whose point is the address ("For more information visit www..."). Of another sentence that
-    leads to an address only the leading words go.
+    A Markdown link in a sentence keeps its label; a line of nothing but several links goes, and so does a short
+    sentence or parenthesis whose point is the address ("For more information visit www..."). Of another sentence
+    that leads to an address only the leading words go.
     """
     text, pictures = _IMAGE.subn("", text) if "![" in text else (text, 0)
     named = 0
@@ -68,8 +69,10 @@ def remove_links(text: str) -> tuple[str, int]:
         for line in text.split("\n"):
             bare, n = _LINK.subn("", line)
             named += n
-            # Nothing but links: navigation of the page the text came from.
-            lines.append(_MARK if n and not re.search(r"\w", bare) else _LINK.sub(r"\1", line))
+            # Nothing but links, next to each other: navigation of the page the text came from. One alone, in an
+            # item or in a row of a table may be what the text is about.
+            navigation = n > 1 and not re.search(r"\w", bare) and not _STRUCTURE.match(line)
+            lines.append(_MARK if navigation else _LINK.sub(r"\1", line))
         text = "\n".join(lines)
     found = 0
     if "://" in text or "www." in text.lower():

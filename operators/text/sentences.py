@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _STOPS = ".!?…。！？｡।॥؟۔።။៕܀։॥"
 _CLOSERS = "\"'”’»›)\\]}）】」』》*_`~"
@@ -17,7 +18,7 @@ _LAST_STOP = re.compile(rf"[{_STOPS}][{_CLOSERS}]*(?=\s|\Z)|[。！？｡][{_CLO
 # Dots that end no sentence: initials and the abbreviations of prose that come before a capital or a number.
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs?|etc|e\.g|i\.e|cf|al|approx|ca|viz|Nos?|Figs?|Inc|Ltd|Co|Corp|Jr|Sr|Hon"
-    r"|Arts?|Secs?|Paras?|Regs?|Cl|Ch|Pt|Rev|Stat|Supp|Cir|Vol|pp?)|§)\.\Z"
+    r"|Arts?|Secs?|Paras?|Regs?|Cl|Ch|Pt|Rev|Stat|Supp|Cir|Vol|pp?|Abs|lit|Nr|Ziff|bzw|z\. ?B|Rn|Rz)|§)\.\Z"
 )
 # Abbreviations, most of them of prescriptions, that may end one: where no small letter and no number follows.
 _MAY_END = re.compile(
@@ -55,15 +56,24 @@ _VALUE = re.compile(
 _HALF_A_VALUE = re.compile(r"\b(?:the|every) \d+\Z|\bbetween [\d.,]+\s?[a-zA-Z%]{0,6}\Z", re.IGNORECASE)
 _LONGEST_VALUE = 60
 """Characters at the end of a text that are looked at for a value."""
+# Nothing is cut off after a placeholder such as [PHONE], the letter of a choice, or in scripts without stops: Thai
+# and Lao.
+_OTHER_END = re.compile(
+    r"\[[A-Z]{3,12}\]\Z|\b(?:answer|option|choice)\b[^.!?\n]{0,30}\b[A-J]\Z"
+    r"|[\u0e01-\u0eff]\Z"
+)
 
 
 def is_complete(text: str) -> bool:
-    """Whether a text ends as a finished text does: in terminal punctuation (an ellipsis is none), in code or a
-    table, in a value, a citation or a closed bracket, or in a list whose items go without it."""
+    """Whether a text ends as a finished text does: in terminal punctuation (an ellipsis is none), in code, a
+    formula or a table, in a value, a citation or a closed bracket, in an emoji, in the letter of a choice, or in a
+    list whose items go without it. Thai and Lao, which write no stops, always do."""
     text = text.rstrip()
     if not text or _ELLIPSIS.search(text):
         return not text
     if _COMPLETE.search(text) or _INLINE_LIST.search(text[-400:]) or _ends_in_value(text):
+        return True
+    if _OTHER_END.search(text) or _ends_in_formula(text) or _ends_in_emoji(text):
         return True
     lines = [line for line in text.split("\n") if line.strip()]
     items = [line for line in lines if is_list_item(line)]
@@ -71,6 +81,15 @@ def is_complete(text: str) -> bool:
         return False
     others = items[:-1]
     return sum(not _COMPLETE.search(line.rstrip()) for line in others) * 2 > len(others)
+
+
+def _ends_in_formula(text: str) -> bool:
+    return text[-1] == "$" and text.count("$") % 2 == 0
+
+
+def _ends_in_emoji(text: str) -> bool:
+    last = text.rstrip("\ufe0f\u200d")[-1:]
+    return bool(last) and last != "\ufffd" and unicodedata.category(last) == "So"
 
 
 def _ends_in_value(text: str) -> bool:

@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 
 # Private use, replacement character, noncharacters: no font shows them.
-_UNSHOWABLE = re.compile("[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]+")
+_PRIVATE = "\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff"
+# Beside a number one may have been a unit's prefix or a sign: without it "5 \ufffdg" would be five grams.
+_UNSHOWABLE = re.compile(rf"(?<![{_PRIVATE}\d])(?<!\d )[{_PRIVATE}]+(?!\s?\d)")
+# What the font Symbol of word processors shows there; it puts its signs into private use.
+_OF_SYMBOL_FONT = str.maketrans(
+    {
+        0xF000 + ord(code): sign
+        for code, sign in zip("abgdmD\xa3\xb0\xb1\xb3\xb4\xb9\xbb", "αβγδµΔ≤°±≥×≠≈", strict=True)
+    }
+)
+_AT_NUMBER = re.compile("(?:(?<=\\d)|(?<=\\d ))[\uf020-\uf0ff]|[\uf020-\uf0ff](?=\\s?\\d)")
 # Box drawing, blocks, geometric shapes, dingbats and arrows without a meaning in prose. Kept: sex and check marks,
 # cards, music, warning and other signs that stand for a word, numbers in circles, and all emoji.
 _DECORATION = (
@@ -55,7 +65,8 @@ _BULLET = re.compile(
     "[ \t]++(?=[^\\s\u2022\u2023\u00b7\u2500-\u27be])(?![.,+−-]?\\d)",
     re.MULTILINE,
 )
-_DECORATED = re.compile(f"[{_DECORATION}]+(?!\ufe0f)")
+# Beside a number it may be a degree or an arrow ("37 \u25e6C").
+_DECORATED = re.compile(rf"(?<![{_DECORATION}\d%])(?<![\d%] )[{_DECORATION}]+(?!\ufe0f)")
 _HINT = re.compile(f"[ÂÃ¶{_DECORATION}{_SIGNS}{_STARS}\u2022\u2023\u00b7\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
 
 # Lines of nothing but one symbol: rules drawn by hand. (Markdown's --- of three stays.)
@@ -63,7 +74,10 @@ _RULE = re.compile(r"^[ \t]*(?:([=*#~^+.-])[ \t]*)(?:\1[ \t]*){3,}$\n?", re.MULT
 _SHOUT = re.compile(r"([!?])\1{1,}|(?:[!?]){3,}")
 _DOTS = re.compile(r"\.{4,}|。{2,}|，{2,}|、{2,}|…{3,}")
 _RUN = re.compile(
-    r"(?<![#~|@^%•·¤¦§*=+-])(?:(?<!^)(?<!\n)#{2,}|@{2,}|\^{2,}|%{2,}|[•·¤¦]{2,}|\*{4,}|={4,}|\+{4,}|-{5,}"
+    r"(?<![#~|@^%•·¤¦§*=+-])(?:(?<!^)(?<!\n)#{2,}|@{2,}|\^{2,}|%{2,}|[•·¤¦]{2,}|={4,}"
+    # Up to four pluses grade a finding, four stars a p-value; dashes make arrows, the tables of Markdown, and the
+    # gaps of an alignment.
+    r"|\*{5,}|(?<![\d)])\*{4}(?!\*|\s*(?:[pP]\s*[<≤=>]|\d))|(?<![|:A-Z])(?<![|:] )-{5,}+(?! ?[|:]|[>A-Z])"
     r"|(?:[#$%^&*@~|\\=+]){5,})"
 )
 # What broken encodings leave of a lost character: inside a word after a small letter, or all alone.
@@ -104,7 +118,7 @@ _SPECIAL = re.compile(f"[$%^&@~\\\\=+<>_{{}}\\[\\]{_DECORATION}\ufffd\ue000-\uf8
 def remove_symbols(text: str) -> str:
     """The text without decoration, unshowable characters and runs of symbols; "Help!!!!" becomes "Help!"."""
     if not text.isascii() and _HINT.search(text):
-        text = _UNSHOWABLE.sub("", text)
+        text = _UNSHOWABLE.sub("", _AT_NUMBER.sub(lambda m: m[0].translate(_OF_SYMBOL_FONT), text))
         if "○" not in text or "●" not in text:  # both: one of them is the choice
             text = _BULLET.sub(r"\1- ", text)
         text = _SIGNS_STUCK.sub("", _DECORATED.sub("", text))

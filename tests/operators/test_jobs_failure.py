@@ -48,7 +48,8 @@ def test_a_lost_board_costs_no_job_and_no_count():
     ledger.add(70)
     assert (ledger.total(), jobs.spent("lost")) == (70, 70)
     ray.kill(jobs._board(), no_restart=False)  # as where its node is taken down
-    assert jobs.run(work, cluster=HERE, progress=lambda *progress: seen.append(progress)) == "done"
+    for _ in range(2):  # while the board begins anew, and then
+        assert jobs.run(work, cluster=HERE, progress=lambda *progress: seen.append(progress)) == "done"
     assert seen[-1] == ("working", 1, 2)
     assert jobs.spent("lost") == 70
     assert jobs.SharedLedger("lost", HERE).total() == 70

@@ -47,7 +47,7 @@ class MaskContacts(Operator[MaskContactsParams]):
 
     name = "mask_contacts"
     team = Team.CLEANING
-    version = 3
+    version = 4
     params_type = MaskContactsParams
     rowwise = True
 

@@ -37,7 +37,7 @@ class SpecialCharacters(Operator[SpecialCharactersParams]):
 
     name = "special_characters"
     team = Team.CLEANING
-    version = 3
+    version = 4
     params_type = SpecialCharactersParams
     rowwise = True
 

@@ -57,12 +57,13 @@ class StripMarkup(Operator[StripMarkupParams]):
 
     Only tags that HTML knows are tags: "a < b", "List<String>" and "<patient>" survive, and so does an English
     word such as "<address>" that nothing closes. The cells of a table's row stand in one line, " | " between them.
-    Furniture is removed from answers only. Touches all records: nothing but residue is lost.
+    Furniture is removed from answers only. What is struck out stays marked (`~~so~~`). Touches all records:
+    nothing but residue is lost.
     """
 
     name = "strip_markup"
     team = Team.CLEANING
-    version = 2
+    version = 3
     params_type = StripMarkupParams
 
     def judges_alone(self) -> bool:

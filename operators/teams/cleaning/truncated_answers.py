@@ -46,16 +46,17 @@ class TruncatedAnswersParams(Params):
 class TruncatedAnswers(Operator[TruncatedAnswersParams]):
     """Cuts last answers back that stop in mid-sentence or in "...", or drops their records.
 
-    Complete means: ends in terminal punctuation of any script, in a code block or table, in a value, a citation
-    or a closed bracket, in a list whose items have no stops, or in the words that several answers end in (a
-    signature, a source). Adapts to the set: where most long answers end without punctuation, that is its style
-    and nothing is done; where hardly any are short, a short one without punctuation is judged if it is flagged.
+    Complete means: ends in terminal punctuation of any script, in a code block, formula or table, in a value, a
+    citation or a closed bracket, in an emoji or a placeholder, in a list whose items have no stops, or in words
+    that several answers end in (a signature, a source). Thai and Lao, which write no stops, stay. Adapts to the
+    set: where most long answers end without punctuation, that is its style and nothing is done; where hardly any
+    are short, a short one without punctuation is judged if it is flagged.
     Honours the quality flag: clean records are not touched, but count for the norm.
     """
 
     name = "truncated_answers"
     team = Team.CLEANING
-    version = 4
+    version = 5
     params_type = TruncatedAnswersParams
     flagged_only = True
 

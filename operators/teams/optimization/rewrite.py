@@ -11,12 +11,13 @@ from pydantic import Field
 
 from operators.data.records import Record, Role
 from operators.llm.ask import ask_each, rewriter
-from operators.llm.checks import has_residue, negates, normalized, repetitiveness, script_overlap
+from operators.llm.checks import has_residue, negations, normalized, repetitiveness, script_overlap
 from operators.llm.messages import Request
 from operators.llm.prompts import data_block, strings, system_prompt, token_bound
 from operators.strategist.space import Team
 from operators.teams.base import Context, Operator, Params, to_process
 from operators.text.quantities import change
+from operators.text.schedules import schedule
 
 CRITERIA = "Criteria, the most important first: accuracy, safety, fluency, concision."
 """The order of Huang et al., "LLM-AutoDP", arXiv 2601.20375."""
@@ -31,10 +32,13 @@ class RewriteParams(Params):
     length_tolerance: float = Field(0.3, gt=0, le=2, description="Change of length allowed, as a share")
     numbers: Literal["exact", "kept", "any"] = Field(
         "exact",
-        description="exact: the same numbers as before, with their comparators, signs and units; kept: none lost; "
-        "any: not checked. A changed dose is dangerous",
+        description="exact: the same numbers as before, with their comparators, signs and units, as often as "
+        "before; kept: none lost; any: not checked. A changed dose is dangerous",
     )
-    negation: bool = Field(True, description="Reject where (English) negation appears or disappears")
+    negation: bool = Field(
+        True,
+        description="Reject where a negation appears or disappears (English, Chinese, German, French, Spanish)",
+    )
     min_similarity: float = Field(0.8, ge=-1, le=1, description="Cosine of the embeddings before and after")
     max_repetition: float = Field(0.4, ge=0, le=1, description="Share of repeated 3-grams, where it grew")
     max_input_tokens: int = Field(700, ge=32, description="Turns longer than this (estimated) are left as is")
@@ -54,7 +58,7 @@ class Rewrite(Operator[RewriteParams]):
     `meta["rewritten_by"]`, so that an auditor finds every text a model has touched."""
 
     team = Team.OPTIMIZATION
-    version = 3
+    version = 4
     needs_llm = True
     flagged_only = True
     params_type = RewriteParams
@@ -128,11 +132,13 @@ class Rewrite(Operator[RewriteParams]):
             return "repetitive"
         if script_overlap(before, after) < 0.6:
             return "script"
-        if self.params.negation and negates(before) != negates(after):
+        if self.params.negation and negations(before) != negations(after):
             return "negation"
         numbers = change(before, after)
         if (numbers.lost or numbers.swapped) and self.params.numbers != "any":
             return "numbers"
+        if self.params.numbers != "any" and not schedule(before).agrees(schedule(after)):
+            return "schedule"
         if numbers.added and self.params.numbers == "exact":
             return "numbers"
         return None

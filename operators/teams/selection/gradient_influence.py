@@ -10,8 +10,8 @@ from operators.config import LoRA, Training
 from operators.data.records import Record, conversation_digest
 from operators.digest import sha256_bytes
 from operators.teams.base import Context
-from operators.teams.selection.base import ScoredSelection, development
-from operators.teams.selection.model import ModelParams, readable, reporting
+from operators.teams.selection.base import ScoredSelection
+from operators.teams.selection.model import ModelParams, aims_of, readable, reporting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,10 +65,10 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
         from operators.training.tokens import load_tokenizer
 
         tokenizer = load_tokenizer(context.target_model)
-        aims = readable(development(self, context), tokenizer, self.params.max_length)
+        aims = aims_of(self, context, tokenizer)
         found = readable(records, tokenizer, self.params.max_length)
         result = np.full(len(records), np.nan)
-        if not found.places or not aims.places:
+        if not found.places:
             return result
         chosen = self._warmup([records[i] for i in found.places], context.seed)
         recipe = self._recipe(context)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from operators.config import Training
 from operators.data.records import Record
 from operators.teams.base import Context
-from operators.teams.selection.base import SelectionOperator, development
-from operators.teams.selection.model import ModelParams, readable, reporting
+from operators.teams.selection.base import SelectionOperator
+from operators.teams.selection.model import ModelParams, aims_of, readable, reporting
 from operators.teams.selection.turns import take_turns
 
 
@@ -30,7 +30,7 @@ class RDSPlus(SelectionOperator[ModelParams]):
         from operators.training.tokens import load_tokenizer
 
         tokenizer = load_tokenizer(context.target_model)
-        aims = readable(development(self, context), tokenizer, self.params.max_length)
+        aims = aims_of(self, context, tokenizer)
         found = readable(records, tokenizer, self.params.max_length)
         model = load_model(Training(model=context.target_model))
         targets = pooled_states(model, aims.examples, tokenizer.pad_token_id)

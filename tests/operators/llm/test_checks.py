@@ -6,7 +6,7 @@ from operators.llm.checks import (
     copies,
     distinct_tokens,
     has_residue,
-    negates,
+    negations,
     normalized,
     repetitiveness,
     script_overlap,
@@ -54,9 +54,10 @@ def test_copies():
 
 
 def test_negation():
-    assert negates("Do not take it.")
-    assert negates("It isn’t safe WITHOUT food.")
-    assert not negates("A notable node of the nose.")
+    assert negations("Do not take it.") == 1
+    assert negations("It isn’t safe WITHOUT food.") == 2
+    assert negations("A notable node of the nose.") == 0
+    assert [negations(t) for t in ("Nicht mit Alkohol.", "不要吃药，没有用。", "Ne pas boire.")] == [1, 2, 1]
 
 
 def test_script_overlap():
@@ -74,5 +75,5 @@ def test_checks_take_any_text(text):
     assert 0 <= distinct_tokens(text) <= len(text)
     assert copies(text, [text])
     assert script_overlap(text, text) == pytest.approx(1)
-    assert negates(text) is negates(text.upper())
+    assert negations(text) == negations(text.upper())
     has_residue(text)

@@ -21,6 +21,7 @@ from operators.text.sentences import cut_to_sentence, is_complete, is_left_hangi
         ("He won. See 42 U.S.C. § 1983 and", "He won."),
         ("He won. See art. 5 and", "He won."),
         ("A work of art. It is", "A work of art."),
+        ("Er zahlt. Die Frist endet nach § 573c Abs. 1 BGB", "Er zahlt."),
         ("Take 5 mg b.i.d. Do not exceed", "Take 5 mg b.i.d."),
         ("Rest. Take 5 mg p.o. b.i.d. for", "Rest."),
     ],
@@ -34,6 +35,8 @@ def test_a_text_is_cut_after_its_last_whole_sentence(text, cut):
     [
         *("The maximum is 40 mg/day", "Take 5 mg twice daily", "for 7 days", "every 4 hours", "10 mL/min/1.73 m²"),
         *("The rate is 5.25%", "LIBOR + 200 bps", "It costs $5 million", "in 2020", "-5 °C", "每天服用40毫克"),
+        *("So the answer is $x = 5$", "The correct answer is B", "Hope this helps 😊", "Call us at [PHONE]"),
+        *("ควรพักผ่อนให้เพียงพอ", "ຄວນພັກຜ່ອນ"),
         *("under 42 U.S.C. § 1983", "See § 12(a)(1)", "See Rule 10b-5", "410 U.S. 113 (1973)", "（见下文）"),
     ],
 )

@@ -103,6 +103,12 @@ def test_strip_markup_removes_residue(residue, plain):
         "Learn more about dosing: 5 mg/kg every 6 h",
         "It is so.\nCopyright (c) protection lasts 70 years.\nAll rights reserved to the states remain theirs.",
         "(c) 2019 was the second year",
+        "Share this information with your doctor.",
+        "To start the infusion, click the button. Then wait.",
+        "Leer más libros mejora la memoria y la atención.",
+        "Mehr lesen und weniger fernsehen hilft gegen Schlafstörungen.\nWeiterlesen kann man im Gesetz.",
+        "版权所有人享有复制、发行和出租其作品的权利。",
+        "阅读更多书籍有助于提高理解能力。\n查看更多的病例有助于提高诊断水平。",
     ],
 )
 def test_strip_markup_leaves_prose_and_code_alone(text):
@@ -139,6 +145,10 @@ def test_strip_markup_leaves_prose_and_code_alone(text):
         ("Rest. Please see https://a.org/b for more information.", "Rest."),
         ("Rest.\n\nSources:\nhttps://a.org/b\n- https://a.org/c", "Rest."),
         ("更多信息请详见https://example.cn/a。", ""),
+        ("Gout:\n- [Allopurinol](https://a.org/x)\n- [Rest](https://a.org/y)", "Gout:\n- Allopurinol\n- Rest"),
+        ("[Allopurinol](https://a.org)", "Allopurinol"),
+        ("| [A](https://a.org) | [B](https://b.org) |\n| 1 | 2 |", "| A | B |\n| 1 | 2 |"),
+        ("[Home](/h) [News](/n) | [About](/a)\nRest.", "Rest."),
         ("Die Seite https://www.übung.de/ä hilft.", "Die Seite hilft."),
     ],
 )
@@ -177,6 +187,12 @@ def test_strip_markup_keeps_the_rows_and_cells_of_a_table(table, rows):
         ("a <template><p>later</p></template>b", "a b"),
         ("a <script src='x.js'>b", "a b"),
         ("AT&amp;T &lt; <b>R&D</b>\ufdee", "AT&T < R&D"),
+        ("Take <del>5 mg</del> <ins>10 mg</ins>.", "Take ~~5 mg~~ 10 mg."),
+        (
+            "The tenant shall <s>not</s> pay <strike>5</strike>10 euros.",
+            "The tenant shall ~~not~~ pay ~~5~~ 10 euros.",
+        ),
+        ("10 <sup>6</sup>, 10<sup>3.5</sup>", "10^6, 10^3.5"),
     ],
 )
 def test_strip_markup_reads_a_page_as_it_is_shown(page, text):
@@ -247,6 +263,11 @@ def test_strip_markup_removes_the_owners_phrases_from_answers():
             "call us at [PHONE], call [PHONE] or [PHONE]/[PHONE]",
         ),
         ("account number 12345678 or account number 4010-0012-99", "account number [ID] or account number [ID]"),
+        ("Telefon: 030 1234567, Tel.: 030 1234567", "Telefon: [PHONE], Tel.: [PHONE]"),
+        ("Rien d'autre que le tél. : 01 23 45 67 89 ne va", "Rien d'autre que le tél. : [PHONE] ne va"),
+        ("No hay otro teléfono: 91 123 45 67 y nada", "No hay otro teléfono: [PHONE] y nada"),
+        ("Mein Handy 0171 1234567", "Mein Handy [PHONE]"),
+        ("手机是13812345678, mobile 212-555-0123", "手机是[PHONE], mobile [PHONE]"),
         (
             "Note: 192.0.2.1 and item 192.168.1.5, a rule for 192.0.2.2",
             "Note: [IP] and item [IP], a rule for [IP]",
@@ -276,6 +297,10 @@ def test_mask_contacts_masks(open_, masked):
         "call on 100 000 000 shares, call 2 000 000, a revenue of 15000000000 or $13812345678",
         "account number 40100 is receivables, account number 4010-00",
         "总额13812345678元，共15000000000个样本",
+        "Revenue was USD 13512345678, RMB 15123456789 or 15123456789 yen; 15123456789円",
+        "Net sales: 15123456789. Net profit: 13912345678. Total assets 18123456789 (2019).",
+        "营业收入为15123456789",
+        "doses of 300-600 1200 mg, 250-300 2010 patients",
         "rs13812345678, café13812345678, é13812345678",
     ],
 )
@@ -354,10 +379,22 @@ def test_special_characters_removes_noise(noisy, clear):
         "a || b, ||x|| = 5\n| a || b |\n1||pain||5",
         "张○○诉李○明",
         "□ yes\n■ no\n○ mild\n● severe",
+        "Urine protein ++++, glucose +++; 尿蛋白（++++）",
+        "(**** p < 0.0001)",
+        "Give 5 \ufffdg at 37 \ufffdC; it costs \ufffd500.",
+        "37 \u25e6C, 45\u25e6; 9.2% ► 6.8%",
+        "ATG-----CCT, A -----> B",
+        "A | B\n-------- | -------\n1 | 2",
+        "| A | B |\n| -------- | ------- |\n|:------|------:|",
     ],
 )
 def test_special_characters_leaves_language_alone(text):
     assert clean("special_characters", text) == text
+
+
+def test_special_characters_reads_the_font_symbol_at_numbers():
+    assert clean("special_characters", "5 \uf06dg, CD4 \uf0b3 200, 37\uf0b0C") == "5 µg, CD4 ≥ 200, 37°C"
+    assert clean("special_characters", "\uf0b7 an item") == "an item"
 
 
 @pytest.mark.parametrize("answer", ["••••", "▒▒▒", "==========", "★★★★★★"])

@@ -65,6 +65,7 @@ def test_rewrites_flagged_and_undecided_records_only(rewriter):
         (BETTER.replace("every 6 hours", "every few hours"), "rejected_numbers"),
         (BETTER.replace("a day", "in 24 hours"), "rejected_numbers"),
         (BETTER.replace("and not more than", "but more than"), "rejected_negation"),
+        (BETTER.replace("a day", "every other day"), "rejected_schedule"),
         ("Answer: " + BETTER, "rejected_prompt_residue"),
         (BETTER + " <data-12ab34>", "rejected_prompt_residue"),
         ("500 mg 6 hours 4 g " + "so it is " * 5, "rejected_repetitive"),

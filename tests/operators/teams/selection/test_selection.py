@@ -208,3 +208,13 @@ def test_ifd_of_a_conversation_depends_on_all_of_its_questions():
     records = [talk("fits", *ask), talk("first", "Sing me a song.", ask[1])]
     fits, first = build("ifd").scores(records, Context())
     assert 0 < fits < abs(first)  # an unfitting first question helps less
+
+
+@pytest.mark.parametrize("name", ["rds_plus", "gradient_influence"])
+def test_development_questions_that_are_too_long_are_named(name):
+    records = [qa(c, f"What is the capital of {c}?", f"It is {t}.") for c, t in CAPITALS]
+    aims = [qa(r.id, "Read this. " * 30 + r.question, r.answer) for r in records[:2]]
+    with pytest.raises(
+        ConfigError, match=rf"{name}: no development question .* within 32 tokens: raise its max_length"
+    ):
+        build(name, {"max_length": 32}).apply(records, Context(development=aims))
