@@ -91,9 +91,10 @@ class Vocabulary(dict[str, int]):
         follows = of[1:] == of[:-1]
         pairs = ((of[1:] * size + lower[1:]) * size + lower[:-1])[follows]
         distinct_pairs, _ = _runs(np.sort(pairs))
-        longest_run = np.minimum(1, total)
+        longest_run, ends = np.minimum(1, total), np.cumsum(total)
         for again in np.unique(of[1:][follows & (lower[1:] == lower[:-1])]).tolist():
-            longest_run[again] = max(sum(1 for _ in run) for _, run in groupby(lower[of == again].tolist()))
+            own = lower[ends[again] - total[again] : ends[again]].tolist()
+            longest_run[again] = max(sum(1 for _ in run) for _, run in groupby(own))
         return Words(
             total,
             np.bincount(of, mixed, len(texts)).astype(np.int64),
