@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from operators.text.greedy import resolve
 from operators.text.minhash import candidates, candidates_across, sketch
 from operators.text.shingles import Chosen, Joined, ShingleSets, Shingling
+from operators.text.signs import Spelled
 from operators.text.tokens import Ints, UInts, chunks, segment_hashes, token_hashes
 
 _TOPIC_SAMPLE = 20_000
@@ -30,10 +31,11 @@ def near_duplicates(
     topics agree as well: Jaccard similarity of the topics' words, rare words weighing more, of at least
     `topic_similarity`. That keeps apart what is written from one template ("What are the symptoms of ...?").
 
-    Where signs count, two texts that differ in nothing but the signs of their numbers are no duplicates, however
-    long they are: a T-score of -2.5 is a disease, and one of +2.5 is not.
+    Where signs count, two texts that differ in nothing but the signs of their numbers, or such as in "HBsAg (+)"
+    and "C++", are no duplicates, however long they are: a T-score of -2.5 is a disease, and one of +2.5 is not.
     """
-    sketches = sketch(texts, how)
+    read = Spelled(texts) if how.signs else texts
+    sketches = sketch(read, how)
     owner = _equal_owners(sketches.whole)
     owner[sketches.tokens == 0] = -1
     unique = np.flatnonzero((owner < 0) & (sketches.tokens > 0))
@@ -42,7 +44,7 @@ def near_duplicates(
         edges = edges[_topic_similarity(topics, unique[edges], how) >= topic_similarity]
     if how.signs and len(edges):
         edges = edges[_differ_in_words(texts, unique[edges])]
-    sets = ShingleSets(texts, unique[np.unique(edges)], how)
+    sets = ShingleSets(read, unique[np.unique(edges)], how)
     found = resolve(len(unique), edges, lambda pairs: sets.jaccard(unique[pairs]) >= how.threshold)
     dropped = found >= 0
     owner[unique[dropped]] = unique[found[dropped]]

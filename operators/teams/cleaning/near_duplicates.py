@@ -44,14 +44,14 @@ class NearDuplicates(Operator[NearDuplicatesParams]):
 
     Compared are the user and assistant turns: a system prompt shared by all records makes no duplicates, and
     neither does a template filled in for another topic (`question_similarity`), nor do the same words with other
-    signs at their numbers (-2.5, +2.5). A record is dropped only for one that stays, so similarity does not chain.
-    The quality flag only ranks copies (`keep`): a clean copy is a copy too. Copies of evaluation records are the
-    work of `decontaminate`.
+    signs (-2.5 and +2.5, HBsAg (+) and (-), C++ and C#). A record is dropped only for one that stays, so
+    similarity does not chain. The quality flag only ranks copies (`keep`): a clean copy is a copy too. Copies of
+    evaluation records are the work of `decontaminate`.
     """
 
     name = "near_duplicates"
     team = Team.CLEANING
-    version = 3
+    version = 4
     params_type = NearDuplicatesParams
 
     def apply(self, records: list[Record], context: Context) -> list[Record]:  # noqa: ARG002

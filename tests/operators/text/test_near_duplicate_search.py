@@ -112,10 +112,23 @@ def test_a_template_for_another_topic_is_no_copy():
     assert again[-1] == 7
 
 
+NAMED = (
+    ("an HBsAg (+)", "an HBsAg (-)"),
+    ("a mother of Rh-", "a mother of Rh+"),
+    ("C++", "C#"),
+    ("尿糖（+）", "尿糖（++）"),
+)
+
+
 def test_other_signs_make_another_text_however_long_it_is():
     how = Shingling(threshold=0.7, ngram=3, signs=True)
     long = " ".join(WORDS[:200])
-    for first, second in (("a T-score of -2.5", "a T-score of +2.5"), ("2+2*3", "2*2+3"), ("p < 0.05", "p>0.05")):
+    for first, second in (
+        ("a T-score of -2.5", "a T-score of +2.5"),
+        ("2+2*3", "2*2+3"),
+        ("p < 0.05", "p>0.05"),
+        *NAMED,
+    ):
         for text in ("What does {} mean?", f"What does {{}} mean? {long}"):
             pair = [text.format(first), text.format(second)]
             assert near_duplicates(pair, how).tolist() == [-1, -1]

@@ -288,6 +288,11 @@ def test_signs_make_another_record():
         assert kept_ids(name, [score("a", "-"), score("b", "+")]) == ["a", "b"]
         sums = [qa("a", "What is 2+2*3?", "Work it out."), qa("b", "What is 2*2+3?", "Work it out.")]
         assert kept_ids(name, sums) == ["a", "b"]
+        found = [
+            qa(s, f"Is a patient with HBsAg ({s}) infectious?", f"With HBsAg ({s}): see below. {BODY}")
+            for s in "+-"
+        ]
+        assert kept_ids(name, found) == ["+", "-"]
 
 
 BODY = "It is an infection of the lungs that inflames the air sacs and may fill them with fluid, with a fever."
