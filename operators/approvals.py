@@ -88,7 +88,9 @@ def _check_verdict(run: str, recipe: Recipe) -> None:
     if recipe.evidence is None or not fs.exists(path):
         return
     shown = json.loads(fs.cat_file(path)).get("verdict")
-    if shown != recipe.evidence.model_dump(mode="json"):
+    if (
+        Verdict.model_validate(shown) != recipe.evidence
+    ):  # as read: a field that is new has its default on both sides
         raise ConfigError(
             f"{run}: recipe.yaml and search.json are of different searches: search again, under a name that no "
             "other search uses meanwhile"

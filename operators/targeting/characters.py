@@ -9,9 +9,8 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Counts = NDArray[np.int64]
+from operators.targeting.columns import Counts
 
 _KINDS = ("letters", "capitals", "digits", "punctuation", "symbols", "controls", "spaces", "others")
 _KIND = {

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+Counts = NDArray[np.int64]
 Columns = dict[str, NDArray[np.float64]]
 """By name, each of shape (records,)."""
 

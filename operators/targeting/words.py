@@ -9,9 +9,8 @@ from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Counts = NDArray[np.int64]
+from operators.targeting.columns import Counts
 
 _REMEMBERED = 1 << 17
 """Words beyond those of the set, after which a vocabulary forgets them."""
