@@ -88,9 +88,8 @@ def _check_verdict(run: str, recipe: Recipe) -> None:
     if recipe.evidence is None or not fs.exists(path):
         return
     shown = json.loads(fs.cat_file(path)).get("verdict")
-    if (
-        Verdict.model_validate(shown) != recipe.evidence
-    ):  # as read: a field that is new has its default on both sides
+    # Compared as they are read: a field that is newer than both has its default on both sides.
+    if Verdict.model_validate(shown) != recipe.evidence:
         raise ConfigError(
             f"{run}: recipe.yaml and search.json are of different searches: search again, under a name that no "
             "other search uses meanwhile"
