@@ -1,4 +1,6 @@
 """What each acceleration saves: `python -m benchmarks.acceleration VARIANT`, then `... report [--json]`.
+`python -m benchmarks.acceleration naive --sealed-of all` tells what the accelerated search's choice is worth where
+nothing is spared: trained on every record, measured like the naive search's own.
 
 One search run for real five times: naive (every record, every operator on every record, nothing reused, one
 training after the other), with each acceleration alone, and with all three, as the product runs. All variants try
@@ -21,12 +23,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from operators.config import SearchConfig
+from operators.strategist.space import Strategy
 
 SEED = 11
 """Of the example set; not the demo's."""
@@ -71,6 +75,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--corrupted", type=float, default=0.5, help="share of the example set")
     parser.add_argument("--minutes", type=float, default=60, help="after the start-up; no piece is begun later")
+    parser.add_argument(
+        "--sealed-of", choices=VARIANTS, help="then open the sealed questions for what this variant chose, too"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--against", choices=VARIANTS, default="naive", help="report: what the others are compared with"
@@ -154,7 +161,8 @@ def run(name: str, folder: Path, arguments: argparse.Namespace) -> None:
     pieces = Pieces(folder / "pieces")
     with servers(config, folder, variant.at_once):
         deadline = time.monotonic() + 60 * arguments.minutes
-        for piece, work in Search(variant, config, folder, pieces).missing():
+        search = Search(variant, config, folder, pieces)
+        for piece, work in chain(search.missing(), search.choice_of(arguments.sealed_of)):
             if time.monotonic() > deadline:
                 print(f"{name}: time is up before {piece}; the rest another time")
                 return
@@ -184,6 +192,11 @@ class Pieces:
     def all(self) -> list[Piece]:
         """Every finished piece."""
         return [Piece.model_validate_json(f.read_bytes()) for f in sorted(self.folder.glob("*.json"))]
+
+
+def choice_piece(strategy: Strategy) -> str:
+    """The name of the piece that opened the sealed questions for a strategy which another variant chose."""
+    return "sealed-of-" + "-".join(strategy)
 
 
 class Search:
@@ -255,8 +268,20 @@ class Search:
         plan = ready.plan if self.variant.reuse else self._apart(number)
         return search_iteration(number, view, k, plan, leader_of(trials)).model_dump(mode="json")
 
-    def verdict(self) -> dict[str, Any]:
-        """The sealed questions, by the search flow's own rule."""
+    def choice_of(self, other: str | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+        """The sealed questions for the strategy that another variant chose, unless they have been opened for it.
+        Nothing of it is part of the search."""
+        if other is None:
+            return
+        found = Pieces(self.folder.parent / other / "pieces").get("verdict")
+        if found is None:
+            raise SystemExit(f"{other} has no verdict yet: run it first")
+        chosen = tuple(found.value["strategy"])
+        if self.pieces.get(choice_piece(chosen)) is None:
+            yield choice_piece(chosen), lambda: self.verdict(chosen)
+
+    def verdict(self, of: Strategy | None = None) -> dict[str, Any]:
+        """The sealed questions, by the search flow's own rule, or for the strategy named."""
         from prefect import flow
 
         from flows.verdict import deliver_verdict
@@ -264,7 +289,7 @@ class Search:
         plan, rounds = self._ready().plan, self.rounds()
         for folder in self.folder.glob("store-*/objects"):  # the adapters of trials that ran apart
             shutil.copytree(folder, self.folder / "store" / "objects", dirs_exist_ok=True)
-        end = flow(name="verdict", validate_parameters=False)(deliver_verdict)(plan, rounds)
+        end = flow(name="verdict", validate_parameters=False)(deliver_verdict)(plan, rounds, of)
         return end.verdict.model_dump(mode="json")
 
     def whole_set(self) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def totals(name: str, folder: Path) -> Figures:
         baseline.value["fine_tunes"] if baseline else 0
     )
     whole = pieces.get("whole-set")
+    opened = [p for p in pieces.all() if p.name.startswith("sealed-of-")]
     figures: Figures = {
         "rows": ready.plan.splits.train.rows if ready else 0,
         "sampled": ready.plan.sample.rows if ready else 0,
@@ -72,6 +73,7 @@ def totals(name: str, folder: Path) -> Figures:
         "judge_calls": sum(t.comparison.n for t in trials) + (verdict.value["n"] if verdict else 0),
         "scores": {" > ".join(t.strategy): round(t.comparison.score, 3) for t in trials},
         "verdict": verdict.value if verdict else None,
+        "sealed_of": {" > ".join(p.value["strategy"]): p.value for p in opened},
     }
     figures["seconds"] = sum(figures[f"seconds_{k}"] for k in ("prepare", "rounds", "verdict"))
     return figures
@@ -89,9 +91,12 @@ def preparation(name: str, prepared: Piece | None) -> float:
 
 def compared(variant: Figures, base: Figures) -> Figures:
     """How many times less than the base, whether the sealed score lies inside the base's interval, and what the
-    base's own trial of the strategy scored that this variant chose."""
+    strategy that this variant chose scored when the base tuned with it: on the search's questions and, where the
+    base has opened them for it, on the sealed ones."""
     low, high = base["verdict"]["score_ci"]
     chosen = " > ".join(variant["verdict"]["strategy"])
+    there = {" > ".join(base["verdict"]["strategy"]): base["verdict"]} | base["sealed_of"]
+    sealed = there[chosen]["score"] if chosen in there else None
     return {
         "wall_time": base["seconds"] / variant["seconds"],
         "wall_time_with_whole_set": base["seconds"] / (variant["seconds"] + variant["seconds_whole_set_after"]),
@@ -103,6 +108,8 @@ def compared(variant: Figures, base: Figures) -> Figures:
         "inside_interval": low <= variant["verdict"]["score"] <= high,
         "score_of_choice_there": base["scores"].get(chosen),
         "best_score_there": max(base["scores"].values()),
+        "sealed_score_of_choice_there": sealed,
+        "choice_inside_interval": None if sealed is None else low <= sealed <= high,
     }
 
 
