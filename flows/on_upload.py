@@ -86,7 +86,7 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
     if recipe is None and config.search is not None and told == RowFormat():
         told = config.search.data.row_format
     data = read_as(copy, told, recipe)
-    loaded = load_input(copy, data, config.store)
+    loaded = load_input(copy, data, config.store, recipe.targeting.labels_from if recipe else None)
     say(f"data set {data_set}: {loaded.dataset.rows} records, {loaded.quarantined} bad rows")
     if approval is None or recipe is None:
         why = f"data set {data_set} has no approved recipe"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from flows.plan import Plan
 from operators.config import Data, SearchConfig
 from operators.data.store import BlobRef
-from operators.errors import ConfigError
+from operators.errors import ConfigError, DataError
 from operators.fidelity import Fidelity
 from operators.models import MINILM, model_digest
 from operators.processing import TeamContext
@@ -57,8 +57,10 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     runtime = Runtime.of(config)
 
     with stage("load"):
-        labels = config.targeting.label_column if config.targeting.enabled else None
+        labels = config.targeting.labels_from
         loaded = load_input(config.data.input, config.data, config.store, labels)
+        if labels and not loaded.labelled:
+            raise DataError(f"{config.data.input}: targeting.label_column: no record has a column {labels!r}")
         evaluation = (
             load_input(config.data.evaluation, config.data, config.store).dataset
             if config.data.evaluation

@@ -104,7 +104,7 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
             quarantined=result.rows - result.records,
             runs=result.runs,
         )
-    loaded = load_input(config.input, data, config.store)
+    loaded = load_input(config.input, data, config.store, recipe.targeting.labels_from)
     say(f"{loaded.dataset.rows} records, {loaded.quarantined} bad rows quarantined")
     source = prepared(loaded.dataset, recipe, context, runtime)
     runs = apply_teams([(team, recipe.teams[team]) for team in recipe.strategy], source, context, runtime)

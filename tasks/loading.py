@@ -27,6 +27,8 @@ class Loaded(BaseModel):
     quarantined: int
     quarantine: BlobRef | None = None
     """The bad rows with number and reason, as JSON lines."""
+    labelled: bool = False
+    """Some record has the column of labels that was asked for."""
 
 
 @task(name="fingerprint-input")
@@ -57,15 +59,14 @@ def _fingerprint(uri: str) -> str:
         fingerprint,
         data.format,
         data.columns,
-        *([labels] if labels else []),
+        *([{"labels": labels}] if labels else []),
     ],
 )
 def load_records(uri: str, fingerprint: str, data: Data, store: str, labels: str | None = None) -> Loaded:
     """Reads and validates a file; bad rows are set aside with number and reason, never dropped silently.
 
-    A value in the column `labels` that is no label stops it here, where its row is known, as does a set without
-    the column. Raises DataError where the file is no longer the one whose `fingerprint` was taken: its records
-    would be kept as the other one's."""
+    A value in the column `labels` that is no label stops it here, where its row is known. Raises DataError where
+    the file is no longer the one whose `fingerprint` was taken: its records would be kept as the other one's."""
     from operators.targeting.labels import label_fault
 
     target = Store(store)
@@ -74,11 +75,10 @@ def load_records(uri: str, fingerprint: str, data: Data, store: str, labels: str
     loaded = load(uri, format=data.format, columns=data.columns, quarantine=explained, refuse=refuse)
     if _fingerprint(uri) != fingerprint:
         raise DataError(f"{uri}: was written to while it was read: run again when it is complete")
-    if labels and not any(labels in r.meta for r in loaded.records):
-        raise DataError(f"{uri}: targeting.label_column: no record has a column {labels!r}")
     return Loaded(
         dataset=target.put_records(loaded.records),
         source=loaded.source,
         quarantined=len(loaded.quarantined),
         quarantine=target.put_bytes(quarantine_lines(loaded)) if loaded.quarantined else None,
+        labelled=labels is not None and any(labels in r.meta for r in loaded.records),
     )

@@ -83,3 +83,8 @@ class Targeting(Settings):
         description="Labels asked of endpoints.judge, where there is no true one; the most informative first",
     )
     precision: float = Field(0.8, gt=0, lt=1, description="Expected precision among flagged records")
+
+    @property
+    def labels_from(self) -> str | None:
+        """The column that labels are read from, if any are."""
+        return self.label_column if self.enabled else None

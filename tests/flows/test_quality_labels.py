@@ -103,3 +103,18 @@ def test_labels_in_a_column_are_believed_and_no_column_is_an_error(
     ) as error:
         run_search(tmp_path, name="mislabelled", **changes)
     assert "patient" not in str(error.value)
+
+    replay = {"recipe": tmp_path / "runs" / "tiny" / "recipe.yaml", "store": tmp_path / "store"}
+    with pytest.raises(DataError, match=r"train\.jsonl: row 5: .*'bad' holds a value that is no label"):
+        process(**replay, input=tmp_path / "train.jsonl", output=tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
+    write_jsonl(tmp_path / "train.jsonl", half_damaged())
+    done = process(**replay, input=tmp_path / "train.jsonl", output=tmp_path / "out.jsonl")
+    assert done.rows_in == 40
+
+
+def process(**values: Any) -> Any:
+    from flows.process import ProcessConfig, process_dataset
+
+    paths = {name: str(value) for name, value in values.items()}
+    return process_dataset(ProcessConfig.model_validate({"cluster": {"num_cpus": 2}, **paths}))
