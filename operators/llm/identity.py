@@ -14,6 +14,8 @@ from operators.llm.transport import DEFAULT_KEY_ENV
 _TIMEOUT = 5.0
 _ASK_AGAIN = 60.0
 """Seconds after which a server that did not tell is asked again."""
+_NOT_NOW = (401, 403, 408, 409, 425, 429)
+"""Statuses that say nothing about what is served."""
 _told: dict[tuple[str, str], tuple[float, str | None]] = {}
 
 
@@ -57,7 +59,8 @@ def _root(endpoint: Endpoint) -> str | None:
 
 
 def _ask(endpoint: Endpoint) -> str | None:
-    """The `root` of the model in the server's list; "" where the server tells none, None where it is away."""
+    """The `root` of the model in the server's list; "" where the server tells none, None where it is away, still
+    loading, or refuses to say."""
     import httpx
 
     secret = None if endpoint.api_key_env == DEFAULT_KEY_ENV else os.environ.get(endpoint.api_key_env)
@@ -70,6 +73,8 @@ def _ask(endpoint: Endpoint) -> str | None:
             follow_redirects=False,  # the key is for this server
             trust_env=not endpoint.is_private,  # no proxy knows a private server
         )
+        if reply.status_code in _NOT_NOW or reply.is_server_error:
+            return None
         models = reply.json()["data"] if reply.is_success else []
         return next((str(m.get("root") or "") for m in models if m.get("id") == endpoint.model), "")
     except httpx.HTTPError:

@@ -94,15 +94,16 @@ def answer(request: Request, reply: Reply, *, cached: bool) -> Answer:
     """Reads a reply: parses and validates it where the request has a schema, or labels (one at least)."""
     error: ErrorKind | None = None
     parsed = None
+    text = _sendable(reply.text)
     schema = _SOME_LABEL if request.labels else request.schema
     if reply.stop_reason == "refusal":
         error = "refused"
     elif schema is not None:
-        parsed = _parse(reply.text, schema)
+        parsed = _parse(text, schema)
         if parsed is None:
             error = "truncated" if reply.stop_reason == "max_tokens" else "invalid"
     return Answer(
-        text=reply.text,
+        text=text,
         parsed=parsed,
         input_tokens=reply.input_tokens,
         output_tokens=reply.output_tokens,
@@ -117,6 +118,7 @@ def _parse(text: str, schema: Schema) -> dict[str, Any] | None:
 
     try:
         value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character, written as "\ud83d", has no UTF-8
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or not jsonschema.Draft202012Validator(schema).is_valid(value):

@@ -217,8 +217,8 @@ def _worth_another_attempt(outcome: Reply | Failure) -> bool:
 
 def _wait(state: RetryCallState) -> float:
     outcome = _last_outcome(state)
-    if isinstance(outcome, Failure) and outcome.retry_after is not None:
-        return 0.0  # `_pause` waits, for all
+    if isinstance(outcome, Failure) and outcome.retry_after:
+        return 0.0  # `_pause` waits, for all; no time at all, or one that is past, is no answer to when
     return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** (state.attempt_number - 1)) * _spread() / 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,15 +17,15 @@ from operators.models import SMOLLM2, model_digest
 
 
 @pytest.fixture
-def listing() -> Iterator[Callable[[Any], str]]:
-    """Starts a server whose list of models is what it is given; its address."""
+def listing() -> Iterator[Callable[..., str]]:
+    """Starts a server whose list of models, and the status it comes with, are what it is given; its address."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(models: Any) -> str:
+    def start(models: Any, statuses: Sequence[int] = (200,)) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = json.dumps(models).encode()
-                self.send_response(200 if self.path == "/v1/models" else 404)
+                self.send_response(statuses[0] if self.path == "/v1/models" else 404)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -72,6 +72,21 @@ def test_a_server_that_was_away_is_asked_again(listing, monkeypatch):
     monkeypatch.setattr(module, "_told", {(url, "judge"): (0.0, "judge")})
     assert identity(endpoint) == "judge: /models/7B"
     assert identity(Endpoint(model="judge", base_url="http://127.0.0.1:9")) == "judge"
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_server_that_does_not_say_now_is_what_it_last_was(listing, monkeypatch, status):
+    told = {"data": [{"id": "judge", "root": "/models/7B"}]}
+    statuses = [200]
+    endpoint = Endpoint(model="judge", base_url=listing(told, statuses))
+    assert identity(endpoint) == "judge: /models/7B"
+    statuses[0] = status
+    monkeypatch.setattr(module, "_told", {})
+    assert identity(endpoint) == "judge: /models/7B"
+    told["data"][0]["root"] = "/models/72B"
+    statuses[0] = 200
+    monkeypatch.setattr(module, "_told", {k: (0.0, root) for k, (_, root) in module._told.items()})
+    assert identity(endpoint) == "judge: /models/72B", "it is asked again"
 
 
 def test_a_server_that_is_away_is_what_it_last_was(listing, monkeypatch):

@@ -142,6 +142,15 @@ def test_waits_as_long_as_the_server_asks(messages_peer):
     assert 0.6 <= time.perf_counter() - start < 4
 
 
+@pytest.mark.parametrize("when", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_time_that_is_past_is_not_when_to_ask_again(messages_peer, monkeypatch, when):
+    monkeypatch.setattr(transport, "FIRST_BACKOFF", 0.3)
+    peer = messages_peer(lambda body, n: failure(503, retry_after=when) if n == 0 else echo(body, n))
+    start = time.perf_counter()
+    assert client(peer).complete(asks(1))[0].error is None
+    assert time.perf_counter() - start >= 0.15
+
+
 def test_does_not_wait_an_hour(messages_peer):
     peer = messages_peer(lambda _body, _n: failure(429, retry_after="3600"))
     start = time.perf_counter()
@@ -398,6 +407,16 @@ def test_no_prompt_in_logs_or_representations(messages_peer, caplog):
 def test_lone_surrogates_do_not_stop_a_request(messages_peer):
     peer = messages_peer(echo)
     assert client(peer).complete([Request(prompt="a\ud800b")])[0].text == "A?B"
+
+
+@pytest.mark.parametrize("schema", [None, strings("answer")])
+def test_half_a_character_in_a_reply_goes_no_further(messages_peer, schema):
+    said = '{"answer": "It is fine \\ud83d"}' if schema else "It is fine \ud83d"
+    given = client(messages_peer(lambda _body, _n: message(said))).complete([Request(prompt="q", schema=schema)])[
+        0
+    ]
+    assert given.text.encode()
+    assert (given.error, given.parsed) == ("invalid" if schema else None, None)
 
 
 def test_the_cache_survives_kill_9(messages_peer, tmp_path):
