@@ -78,7 +78,7 @@ def judge(
 
 @durable(
     "examine-judge",
-    version="3",
+    version="4",
     content=lambda questions, settings, task, seed, runtime: [
         questions.sha256,
         settings.exam,

@@ -45,13 +45,20 @@ def examine(
     """
     kinds = build(questions[: settings.exam.questions], seed)
     pairs = [pair for kind in kinds.values() for pair in kind.pairs]
-    orders = iter(ask(client, pairs, settings, task=task, seed=seed, progress=progress).orders)
+    found = ask(client, pairs, settings, task=task, seed=seed, progress=progress)
+    verdicts = iter(zip(found.orders, found.usable, strict=True))
+
+    def passed(kind: _Kind) -> int:
+        # What is no verdict counts as a tie when answers are compared, but it is the right verdict on nothing.
+        own = [next(verdicts) for _ in kind.pairs]
+        return sum(usable and kind.right(orders) for orders, usable in own)
+
     return Exam(
         judge=client.endpoint.model,
         checks=[
             Check(
                 name=name,
-                passed=sum(kind.right(next(orders)) for _ in kind.pairs),
+                passed=passed(kind),
                 of=len(kind.pairs),
                 bar=getattr(settings.exam, name),
             )

@@ -24,6 +24,8 @@ SCHEMA: Schema = {
 }
 VERDICTS = {"first": 1.0, "second": -1.0, "tie": 0.0}
 LABELS = ("A", "B")
+TOLERATED_REJECTIONS = 0.5
+"""Share of a batch's requests: the few that are too long count as ties, but most of a batch is not a tie."""
 SECOND_TEMPERATURE = 0.7
 """Of the second attempt at a verdict: asked the same way again, the model would answer the same."""
 
@@ -35,16 +37,19 @@ Pair = tuple[Record, str, str]
 @dataclass
 class Verdicts:
     """Of some pairs, in order: `orders[i]` holds what either order says of the first answer, in [-1, 1] (1: it is
-    better, 0: a tie or no usable verdict). `invalid` counts verdicts that stayed unusable after the second
-    attempt, `truncated` those of them that hit the token limit, `calls` all that were asked for."""
+    better, 0: a tie or no usable verdict), `usable[i]` whether both gave a verdict. `invalid` counts verdicts that
+    stayed unusable after the second attempt, `truncated` those of them that hit the token limit,
+    `calls` all that were asked for."""
 
     orders: list[tuple[float, float]] = field(default_factory=list)
+    usable: list[bool] = field(default_factory=list)
     calls: int = 0
     invalid: int = 0
     truncated: int = 0
 
     def __iadd__(self, other: Verdicts) -> Verdicts:
         self.orders += other.orders
+        self.usable += other.usable
         self.calls += other.calls
         self.invalid += other.invalid
         self.truncated += other.truncated
@@ -75,7 +80,7 @@ def ask(
     Both orders decode greedily under one schema (or read one token's probabilities), so that position is the only
     difference between them. An answer without a usable verdict is asked for once more, sampled; a request that got
     no answer, as it was. Raises
-    EndpointError where the server leaves too many requests without any answer, or refuses all.
+    EndpointError where the server leaves too many requests without any answer, or rejects most.
     """
     requests = [
         _request(question, first, second, settings, task, seed)
@@ -103,6 +108,7 @@ def ask(
     )
     for first, second in zip(answers[::2], answers[1::2], strict=True):
         verdicts.orders.append((_first_is_better(first), -_first_is_better(second) + 0.0))
+        verdicts.usable.append(first.parsed is not None and second.parsed is not None)
     return verdicts
 
 
@@ -195,10 +201,12 @@ def _check(answers: Sequence[Answer]) -> None:
             f"the judge gave no answer to {lost} of {len(answers)} requests; see the log of its server and run "
             "again: the answers so far are kept"
         )
-    if len(answers) >= 8 and all(a.error == "rejected" for a in answers):
+    rejected = sum(a.error == "rejected" for a in answers)
+    if len(answers) >= 8 and rejected > TOLERATED_REJECTIONS * len(answers):
         raise EndpointError(
-            "the judge's server rejects every request: it must take output_config with a JSON schema, or for "
-            "judging.verdict=logit top_logprobs, and hold a question with two answers in its context"
+            f"the judge's server rejects {rejected} of {len(answers)} requests: it must take output_config with a "
+            "JSON schema, or for judging.verdict=logit top_logprobs, and hold a question with two answers in its "
+            "context"
         )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import judge_peers
 import pytest
+from messages_peer import HTTPReply, failure, message
 from tiny import rows
 
 from operators.config import Endpoint, Judging
@@ -67,6 +70,22 @@ def test_the_right_answer_belongs_to_the_question_that_is_shown(messages_peer, q
     found = shares(messages_peer, chats, judge_peers.fair(right(questions)), settings)
     assert found.pop("all") is True
     assert set(found.values()) == {1.0}
+
+
+def test_no_verdict_is_the_right_one_on_nothing(messages_peer, questions):
+    fair = judge_peers.judging(judge_peers.fair(right(questions)))
+
+    def short_sighted(body: dict[str, Any], before: int) -> HTTPReply:
+        prompt = body["messages"][-1]["content"]
+        if "To repeat:" in prompt:
+            return failure(400)  # too long for it
+        said = fair(body, before)
+        return message("{}") if b"tie" in said.body else said
+
+    peer = messages_peer(short_sighted)
+    exam = examine(LLMClient(Endpoint(model="m", base_url=peer.base_url)), questions, BOTH[0])
+    passed = {check.name: check.passed / check.of for check in exam.checks}
+    assert passed == {"identical": 0, "swapped": 1, "garbage": 1, "padded": 0, "injected": 1}
 
 
 def test_the_error_has_counts_and_no_text(messages_peer, questions):

@@ -202,3 +202,11 @@ def test_details_of_several_seeds_are_pooled(messages_peer, questions):
     assert both is not None
     assert (both.calls, both.questions, both.trial_length, both.flip_rate) == (120, 60, 2.0, 1.0)
     assert pooled([]) is None
+
+
+def test_a_judge_that_takes_few_of_the_questions_does_not_call_the_others_ties(messages_peer, questions):
+    peer = messages_peer(
+        lambda _body, before: failure(400) if before % 8 else message(json.dumps({"better": "first"}))
+    )
+    with pytest.raises(EndpointError, match=r"rejects \d+ of \d+ requests: it must .* hold a question with two"):
+        judge(client(peer), questions, ["a"] * 30, ["b"] * 30, SETTINGS)
