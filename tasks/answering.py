@@ -19,15 +19,15 @@ def target_url(runtime: Runtime) -> str:
     if endpoint is None:
         raise ConfigError("endpoints.target is not set")
     if endpoint.managed:
-        from operators.llm.vllm import Adapters, shared_server
+        from operators.llm.vllm import MAX_MODEL_LEN, Adapters, shared_server
 
-        adapters = Adapters(rank=runtime.lora_rank, at_once=endpoint.max_loras)
-        return (
-            shared_server(endpoint.model, adapters=adapters, gpu_memory_share=endpoint.gpu_memory_share)
-            .start()
-            .wait()
-            .base_url
+        server = shared_server(
+            endpoint.model,
+            adapters=Adapters(rank=runtime.lora_rank, at_once=endpoint.max_loras),
+            max_model_len=max(MAX_MODEL_LEN, runtime.target_tokens),
+            gpu_memory_share=endpoint.gpu_memory_share,
         )
+        return server.start().wait().base_url
     return str(endpoint.base_url)
 
 

@@ -23,6 +23,8 @@ class Runtime(BaseModel):
     target: TargetEndpoint | None = None
     lora_rank: int = 0
     """Of the adapters that the target endpoint is to take."""
+    target_tokens: int = 0
+    """Of the longest question that it is to answer, and of the answer, together."""
     token_limit: int | None = None
     """LLM tokens that this run may spend, all roles together."""
     ledger: str | None = None
@@ -44,6 +46,7 @@ class Runtime(BaseModel):
             strategist=config.endpoints.strategist,
             target=config.endpoints.target,
             lora_rank=config.training.lora.rank,
+            target_tokens=config.training.max_length + config.judging.max_answer_tokens,
             token_limit=config.budget.tokens,
             model_cpus=config.training.num_cpus,
             model_gpus=config.training.num_gpus,

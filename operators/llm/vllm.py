@@ -31,7 +31,7 @@ PYTHON_ENV = "AUTODP_VLLM_PYTHON"
 THREADS_ENV = "AUTODP_VLLM_THREADS"
 DEFAULT_PYTHON = ".venv-vllm/bin/python"
 MAX_MODEL_LEN = 4096
-"""Tokens of prompt and answer together."""
+"""Tokens of prompt and answer together, where nobody needs more and the model can hold so many."""
 START_TIMEOUT = 300.0
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM can be set up for."""
@@ -61,6 +61,7 @@ class ManagedServer:
     the interpreter that has vLLM: by default $AUTODP_VLLM_PYTHON, else `.venv-vllm/bin/python` below the
     working directory or the project. $AUTODP_VLLM_THREADS sets its compute threads (all cores without it). With
     `adapters` it takes LoRA adapters from this machine's disk while it runs (`operators.llm.adapters`).
+    `max_model_len` are the tokens of prompt and answer together; fewer where the model's own limit is lower.
     `gpu_memory_share` is how much of a GPU's memory it takes, vLLM's own default without it. `engine` are further
     arguments of vLLM's engine, in place of those of `engine_arguments`. The server ends with `stop`, with the
     context manager, or with the process that started it, however that ends. It logs no prompts and no answers.
@@ -237,7 +238,7 @@ def engine_arguments(
     return {
         "model": str(weights),
         "dtype": native_precision(),
-        "max_model_len": max_model_len,
+        "max_model_len": min(max_model_len, context_of(weights) or max_model_len),
         "enforce_eager": True,
         # On a CPU vLLM takes blocks of 128 tokens, longer than most system prompts: a prefix shorter than a block
         # is not reused, and every request pays for the same instructions again (twice the time).
@@ -249,6 +250,18 @@ def engine_arguments(
     }
 
 
+def context_of(weights: Path) -> int | None:
+    """Tokens that a model can hold, as its configuration says; None where it does not."""
+    try:
+        config = json.loads((weights / "config.json").read_text("utf-8"))
+        length = config.get("max_position_embeddings")
+        if length is None and isinstance(text := config.get("text_config"), dict):  # beside a model's other senses
+            length = text.get("max_position_embeddings")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return length if isinstance(length, int) and length > 0 else None
+
+
 def _lora_arguments(adapters: Adapters) -> dict[str, Any]:
     return {
         "enable_lora": True,
@@ -258,7 +271,7 @@ def _lora_arguments(adapters: Adapters) -> dict[str, Any]:
     }
 
 
-_shared: dict[tuple[str, str, Adapters | None], ManagedServer] = {}
+_shared: dict[tuple[str, str, Adapters | None, int], ManagedServer] = {}
 _sharing = threading.Lock()
 
 
@@ -267,16 +280,23 @@ def shared_server(
     *,
     python: str | Path | None = None,
     adapters: Adapters | None = None,
+    max_model_len: int = MAX_MODEL_LEN,
     gpu_memory_share: float | None = None,
 ) -> ManagedServer:
-    """The one server for `model` (and `adapters`) in this process, started but perhaps not ready: call `wait`
-    before use. It is stopped when the process ends. Its share of a GPU is what the first call says; the
+    """The one server for `model` (and `adapters` and length) in this process, started but perhaps not ready: call
+    `wait` before use. It is stopped when the process ends. Its share of a GPU is what the first call says; the
     configuration has all roles of one server say the same."""
     with _sharing:
         if not _shared:
             atexit.register(stop_shared)
-        key = (model, str(_find_python(python)), adapters)
-        made = ManagedServer(model, python=python, adapters=adapters, gpu_memory_share=gpu_memory_share)
+        key = (model, str(_find_python(python)), adapters, max_model_len)
+        made = ManagedServer(
+            model,
+            python=python,
+            adapters=adapters,
+            max_model_len=max_model_len,
+            gpu_memory_share=gpu_memory_share,
+        )
         return _shared.setdefault(key, made).start()
 
 

@@ -150,6 +150,31 @@ def test_a_server_takes_its_share_of_a_gpu(stand_in, tmp_path, monkeypatch):
     assert "gpu_memory_utilization" not in vllm.engine_arguments(tmp_path), "vLLM's own default"
 
 
+@pytest.mark.parametrize(
+    ("config", "tokens"),
+    [
+        ('{"max_position_embeddings": 2048}', 2048),
+        ('{"text_config": {"max_position_embeddings": 1024}}', 1024),
+        ('{"max_position_embeddings": 32768}', vllm.MAX_MODEL_LEN),
+        ("{}", vllm.MAX_MODEL_LEN),
+        ("no JSON", vllm.MAX_MODEL_LEN),
+    ],
+)
+def test_a_server_holds_no_more_than_its_model_does(tmp_path, config, tokens):
+    (tmp_path / "config.json").write_text(config)
+    assert vllm.engine_arguments(tmp_path)["max_model_len"] == tokens
+
+
+def test_a_server_holds_what_its_tasks_need(stand_in, tmp_path, monkeypatch):
+    monkeypatch.setenv(vllm.PYTHON_ENV, str(stand_in()))
+    try:
+        usual, longer = shared_server(str(tmp_path)), shared_server(str(tmp_path), max_model_len=8320)
+        assert usual is not longer
+        assert "'--max-model-len', '8320'" in longer.wait(30).log.read_text()
+    finally:
+        stop_shared()
+
+
 def test_a_missing_environment_is_explained(monkeypatch):
     monkeypatch.setenv(vllm.PYTHON_ENV, "/nowhere/python")
     with pytest.raises(ConfigError, match=r"/nowhere/python does not exist; create it from requirements/vllm.txt"):
