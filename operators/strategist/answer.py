@@ -66,7 +66,7 @@ def read_answer(answer: Answer, view: AgentView, k: int) -> Reading:
         problems.append("contradicts_scores")
     elif raw.decision == "best":
         best, problem = _read_strategy(raw.best, view)
-        if problem or best not in view.tried:
+        if problem or best not in {t.strategy for t in view.history if t.score > 0}:
             problems.append("best_not_tried")
     return Reading((), raw.decision, best, raw.reasoning, tuple(problems))
 

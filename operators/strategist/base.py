@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from operators.digest import digest
-from operators.strategist.space import NO_PROCESSING, Strategy, Team
+from operators.strategist.space import NO_PROCESSING, Strategy, Team, label
 from operators.strategist.view import AgentView, Decision
 
 logger = logging.getLogger(__name__)
@@ -103,30 +103,32 @@ def unseen(strategies: Iterable[Strategy], view: AgentView) -> list[Strategy]:
     return [s for s in dict.fromkeys(strategies) if s in allowed]
 
 
-def conclude(view: AgentView, source: Source, why: str) -> Proposal:
-    """Ends the search with what the scores say: the best strategy, or no processing where none beat the
-    baseline."""
-    best = view.best
-    if best is None or best.score <= 0:
+def conclude(best: Strategy, source: Source, why: str) -> Proposal:
+    """Ends the search with the strategy that its source recommends, or with no processing."""
+    if best == NO_PROCESSING:
         return Proposal(decision="no_processing", source=source, reasoning=f"{why} None scored above zero.")
-    return Proposal(
-        decision="best", best=best.strategy, source=source, reasoning=f"{why} The highest score is taken."
-    )
+    return Proposal(decision="best", best=best, source=source, reasoning=f"{why} {label(best)} did best.")
 
 
-def refuse_repeats(proposal: Proposal, view: AgentView, k: int, fallback: Strategist | None = None) -> Proposal:
+def refuse_repeats(
+    proposal: Proposal,
+    view: AgentView,
+    k: int,
+    fallback: Strategist | None = None,
+    best: Callable[[AgentView], Strategy] = highest,
+) -> Proposal:
     """The proposal as the loop may use it.
 
     A decision that ends the search is passed on without strategies. Otherwise strategies with a score, or named
     twice, are dropped, and places left empty up to `k` are filled by `fallback` (visible as "topped_up").
-    Where nothing is left to try, the search is concluded ("space_exhausted").
+    Where nothing is left to try, the search is concluded ("space_exhausted") with what `best` says of the view.
     """
     if k < 1:
         raise ValueError(f"k is the number of strategies to propose and must be at least 1, got {k}")
     if proposal.decision != "continue":
         return proposal.model_copy(update={"strategies": ()})
     if not view.untried:
-        end = conclude(view, proposal.source, "Every strategy has been tried.")
+        end = conclude(best(view), proposal.source, "Every strategy has been tried.")
         codes = (*proposal.fallbacks, "space_exhausted")
         return end.model_copy(update={"fallbacks": codes, "transcript": proposal.transcript})
     kept = unseen(proposal.strategies, view)[:k]

@@ -37,7 +37,7 @@ class HybridStrategist(Strategist):
 
     def propose(self, view: AgentView, k: int) -> Proposal:
         if k < 1 or not view.untried:
-            return refuse_repeats(Proposal(source=self.source), view, k)
+            return refuse_repeats(Proposal(source=self.source), view, k, best=self.recommend)
         reading, problems, transcript = self.agent.ask(view, k)
         model = posterior(view, self.prior, favoured=dict.fromkeys(reading.strategies, VOTE))
         chosen, gain = batch(model, view, k, self._round_seed(view))

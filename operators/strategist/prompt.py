@@ -67,7 +67,7 @@ COMPLAINTS: dict[Fallback, str] = {
     "decided_too_early": "it ended the search before any strategy was tried; propose strategies first",
     "contradicts_scores": '"no_processing" is wrong where a score is above zero beyond its interval, "best" where '
     "none is above zero",
-    "best_not_tried": '"best" must be a strategy of the history',
+    "best_not_tried": '"best" must be a strategy of the history with a score above zero',
 }
 
 
@@ -85,8 +85,8 @@ def schema(view: AgentView, k: int, max_tokens: int) -> dict[str, Any]:
         "strategies": {"type": "array", "items": untried, "minItems": 1, "maxItems": k},
     }
     if view.history:
-        tried = dict.fromkeys(label(t.strategy) for t in view.history)
-        properties["best"] = {"type": "string", "enum": list(tried)}
+        above = [t for t in view.history if t.score > 0] or view.history
+        properties["best"] = {"type": "string", "enum": list(dict.fromkeys(label(t.strategy) for t in above))}
     return {
         "type": "object",
         "properties": properties,
@@ -117,7 +117,10 @@ def user_prompt(view: AgentView, k: int) -> str:
     ]
     if view.failed:
         lost = ", ".join(label(s) for s in view.failed)
-        parts.append(f"These left too few records to tune a model on, and cannot be tried again: {lost}.")
+        parts.append(
+            "No model could be tuned on what these leave (too little to learn from, or the training diverged), "
+            f"and they cannot be tried again: {lost}."
+        )
     if view.stopped:
         lost = ", ".join(label(s) for s in view.stopped)
         parts.append(

@@ -39,7 +39,7 @@ class SurrogateStrategist(Strategist):
 
     def propose(self, view: AgentView, k: int) -> Proposal:
         if k < 1 or not view.untried:
-            return refuse_repeats(Proposal(source=self.source), view, k)
+            return refuse_repeats(Proposal(source=self.source), view, k, best=self.recommend)
         model = posterior(view, self.prior)
         chosen, gain = batch(model, view, k, self._round_seed(view))
         if end := conclusion(model, view, gain, self.source):

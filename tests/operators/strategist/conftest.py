@@ -14,7 +14,7 @@ import pytest
 from operators.config import Endpoint
 from operators.llm.client import LLMClient
 from operators.results import Comparison, DataCounts, Trial
-from operators.strategist.space import Strategy, strategy
+from operators.strategist.space import Strategy, Team, strategy
 from operators.strategist.view import AgentView, Remaining, agent_view
 from operators.teams.base import OperatorReport
 
@@ -67,7 +67,13 @@ def make_trial(
     )
 
 
-def make_view(trials: Sequence[Trial] = (), *, round: int | None = None, task: str = "Answer.") -> AgentView:
+def make_view(
+    trials: Sequence[Trial] = (),
+    *,
+    round: int | None = None,
+    task: str = "Answer.",
+    teams: Sequence[Team] = tuple(Team),
+) -> AgentView:
     """The view before `round`; by default the round after the last trial."""
     number = round or max((t.round for t in trials), default=0) + 1
     return agent_view(
@@ -75,6 +81,7 @@ def make_view(trials: Sequence[Trial] = (), *, round: int | None = None, task: s
         round=number,
         data=DATA,
         trials=trials,
+        teams=teams,
         remaining=Remaining(rounds=6 - min(number, 5), trials=20),
     )
 

@@ -91,6 +91,7 @@ def test_transcript_is_kept(messages_server, view) -> None:
         (says(), "nothing_new", "without any new strategy"),
         (says(decision="best", best="optimization"), "best_not_tried", "a strategy of the history"),
         (says(decision="best"), "best_not_tried", "a strategy of the history"),
+        (says(decision="best", best="selection"), "best_not_tried", "with a score above zero"),
     ],
 )
 def test_one_repair_attempt(messages_server, history, view, bad, code, complaint) -> None:

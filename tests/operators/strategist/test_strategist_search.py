@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.results import Trial
-from operators.strategist.base import Proposal, Strategist, conclude, refuse_repeats
+from operators.strategist.base import Proposal, Strategist, conclude, highest, refuse_repeats
 from operators.strategist.exhaustive import ExhaustiveStrategist
 from operators.strategist.optuna_ import OptunaStrategist, decode, encode
 from operators.strategist.random_ import RandomStrategist
@@ -188,6 +188,6 @@ def test_fallback_fills_when_the_proposal_takes_its_first_choices(trial: MakeTri
 
 
 def test_conclusions(trial: MakeTrial, view: View) -> None:
-    assert conclude(view(), "random", "Done.").decision == "no_processing"
-    end = conclude(view([trial("cleaning", [1, 0]), trial("selection", [1, 1])]), "random", "Done.")
+    assert conclude(highest(view()), "random", "Done.").decision == "no_processing"
+    end = conclude(highest(view([trial("cleaning", [1, 0]), trial("selection", [1, 1])])), "random", "Done.")
     assert (end.decision, end.best) == ("best", (Team.SELECTION,))

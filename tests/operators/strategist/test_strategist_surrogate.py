@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -244,3 +245,15 @@ def test_every_pair_of_orders_is_compared_once(view: View) -> None:
     assert kinds == [("added", t, None) for t in Team] + [
         ("before", a, b) for a, b in itertools.combinations(Team, 2)
     ]
+
+
+@pytest.mark.parametrize("kind", ["surrogate", "hybrid"])
+def test_the_end_of_the_space_is_concluded_as_any_other_end(
+    kind: str, trial: MakeTrial, view: View, messages_server: Any
+) -> None:
+    scores = {"cleaning": 0.8, "selection": 0.05, "cleaning selection": 0.81, "selection cleaning": 0.7}
+    shown = view([trial(names, outcomes(score, 200)) for names, score in scores.items()], teams=(C, S))
+    searching = SurrogateStrategist() if kind == "surrogate" else HybridStrategist(messages_server.client())
+    end = searching.propose(shown, 4)
+    assert end.fallbacks == ("space_exhausted",)
+    assert end.best == searching.recommend(shown) == (C,), "as good as the highest, and shorter"
