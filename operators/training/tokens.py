@@ -24,17 +24,21 @@ class Example:
 def encode(record: Record, tokenizer: Any, max_length: int) -> Example | None:
     """The conversation under the tokenizer's chat template, cut to `max_length` tokens.
 
-    Every assistant turn is a completion to learn, its end-of-turn token included, but for one that opens the
-    conversation and so answers nothing, and for what the template writes in another way once more turns follow
+    Every assistant turn is a completion to learn, its end-of-turn token included, but for those that come before
+    all users' turns and so answer nothing, and for what the template writes in another way once more turns follow
     (Qwen3's thoughts stand in the last answer only). None where no label is left: the record has no answer, or
     its prompt alone fills `max_length`.
     """
     if not any(m.role == "assistant" for m in record.messages):
         return None
     turns = accepted(record.messages, tokenizer)
-    completions = [i for i, turn in enumerate(turns) if turn["role"] == "assistant"]
-    if record.messages[0].role == "assistant":
-        del completions[0]
+    completions = _assistant_turns(turns)
+    asked = next((i for i, m in enumerate(record.messages) if m.role == "user"), len(record.messages))
+    if any(m.role == "assistant" for m in record.messages[:asked]):
+        # The template's form may have merged turns, but never over the first of a user.
+        later = record.messages[asked:]
+        replies = len(_assistant_turns(accepted(later, tokenizer))) if later else 0
+        completions = completions[len(completions) - replies :]
     ids: list[int] = []
     labels: list[int] = []
     for i in completions:
@@ -98,7 +102,7 @@ def load_tokenizer(model: str) -> Any:
     if tokenizer.chat_template is None:
         tokenizer.chat_template = (
             "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + eos_token + '\n' }}{% endfor %}"
-            "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+            "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"  # the space is part of the first word
         )
     return tokenizer
 
@@ -139,6 +143,10 @@ def length_batches(examples: Sequence[Example], limit: int) -> list[list[int]]:
 def _tokens(turns: Turns, tokenizer: Any, *, to_answer: bool) -> list[int]:
     # Rendered to text first: with tokenize=True the return type differs between transformers versions.
     return list(tokenizer(render(turns, tokenizer, to_answer=to_answer), add_special_tokens=False)["input_ids"])
+
+
+def _assistant_turns(turns: Turns) -> list[int]:
+    return [i for i, turn in enumerate(turns) if turn["role"] == "assistant"]
 
 
 def _answered(turns: Turns, i: int, tokenizer: Any) -> tuple[list[int], int]:

@@ -19,6 +19,7 @@ class RDSPlus(SelectionOperator[ModelParams]):
     """
 
     name = "rds_plus"
+    version = 2
     params_type = ModelParams
     needs_model = True
 

@@ -3,7 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.data.records import Message, Record
+from operators.models import local_path
 from operators.training import tokens as tokens_module
+from operators.training.templates import render
 from operators.training.tokens import IGNORE, Room, encode, encode_all, encode_question, load_tokenizer, pad
 
 THINKING = (
@@ -86,6 +88,30 @@ def test_an_opening_by_the_assistant_is_context(tokenizer):
     assert learned(example, tokenizer).strip() == "First.<|im_end|>"
     assert "Welcome." in tokenizer.decode(example.input_ids)
     assert encode(record(*turns[:2]), tokenizer, 128) is None
+
+
+def test_what_an_assistant_says_before_any_user_is_not_learned(tokenizer):
+    system, hello, more = ("system", "You are Bob."), ("assistant", "Hello."), ("assistant", "I am Bob.")
+    assert encode(record(system, hello), tokenizer, 128) is None
+    rest = [("user", "One?"), ("assistant", "First.")]
+    for opening in ([system, hello], [hello, system], [hello, more], [hello, system, more]):
+        example = encode(record(*opening, *rest), tokenizer, 128)
+        assert learned(example, tokenizer).strip() == "First.<|im_end|>"
+        assert "Hello." in tokenizer.decode(example.input_ids)
+
+
+def test_a_model_without_a_template_is_asked_as_it_was_trained(tmp_path):
+    bare = load_tokenizer("smollm2-135m-instruct")
+    bare.chat_template = None
+    bare.save_pretrained(tmp_path)
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).symlink_to(local_path("smollm2-135m-instruct") / name)
+    plain = load_tokenizer(str(tmp_path))
+    turns = [{"role": "user", "content": "Capital of France?"}, {"role": "assistant", "content": "Paris is."}]
+    asked = plain(render(turns[:1], plain, to_answer=True))["input_ids"]
+    trained = encode(record(*((t["role"], t["content"]) for t in turns)), plain, 64)
+    start = trained.labels.index(next(label for label in trained.labels if label != IGNORE))
+    assert trained.input_ids[:start] == asked, "the answer's first token follows the prompt"
 
 
 def test_records_without_anything_to_learn_are_left_out(tokenizer):
