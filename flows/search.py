@@ -63,14 +63,14 @@ def search(config: SearchConfig) -> SearchResult:
     ready = prepare(config, clock.stage)
     plan = ready.plan
     exam, examined = _examine(plan, clock)
-    rounds, stopped = _rounds(ready, clock)
+    rounds, stopped, lost = _rounds(ready, clock)
     trials = _trials(rounds)
     failed = [f for r in rounds for f in r.failed]
     if failed and not trials:
         raise NothingLearned(f"no strategy leaves records that a model can be tuned on: {failed[0].reason}")
     if not trials:
         raise BudgetExceeded(f"the budget ({stopped}) ended before a first trial: raise budget.{stopped}")
-    work = reduce(_add, (r.work for r in rounds), _add(llm_work(ready.usage), examined))
+    work = reduce(_add, (r.work for r in rounds), _add(_add(llm_work(ready.usage), examined), lost))
     say(f"the search ends after {len(rounds)} rounds and {len(trials)} trials ({stopped})")
 
     with clock.stage("verdict"):
@@ -149,37 +149,40 @@ def _examine(plan: Plan, clock: Clock) -> tuple[Exam | None, Work]:
     return exam, llm_work(exam.usage if was_executed(asked) else LLMUsage())
 
 
-def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str]:
-    """Rounds until the strategist or the budget says stop, and which of them it was."""
+def _rounds(ready: Prepared, clock: Clock) -> tuple[list[Round], str, Work]:
+    """Rounds until the strategist or the budget says stop, which of them it was, and the work of a round that has
+    no results."""
     config, plan = ready.plan.config, ready.plan
-    budget = config.budget
+    budget, ledger = config.budget, plan.runtime.ledger
     rounds: list[Round] = []
     while True:
         trials = _trials(rounds)
         remaining = _remaining(ready, rounds, clock)
         for what, left in remaining.model_dump().items():
             if left is not None and left <= 0:
-                return rounds, what
+                return rounds, what, Work()
         number = len(rounds) + 1
         view = _view(ready, rounds, remaining)
         k = min(budget.trials_per_round, remaining.trials)
+        before = spent(ledger) if ledger else 0
         try:
             with clock.stage(f"round {number}"):
                 rounds.append(search_iteration(number, view, k, plan, leader_of(trials)))
         except BudgetExceeded:
             if not rounds:
                 raise
-            return rounds, "tokens"  # the trials of the rounds before it stand
+            lost = spent(ledger) - before if ledger else 0
+            return rounds, "tokens", Work(llm_lost_tokens=lost)  # the trials of the rounds before it stand
         tried = len(trials) + len(rounds[-1].trials)
         if rounds[-1].trials:
             tell_trials(config.name, [*trials, *rounds[-1].trials], f"round {number}")
-        tokens = spent(plan.runtime.ledger) if plan.runtime.ledger else _tokens(rounds)
+        tokens = spent(ledger) if ledger else _tokens(rounds)
         tell_budget(config.name, budget, number, tried, clock.minutes, tokens)
         proposal = rounds[-1].proposal
         if proposal.decision != "continue":
-            return rounds, proposal.decision
+            return rounds, proposal.decision, Work()
         if not (rounds[-1].trials or rounds[-1].failed):
-            return rounds, "exhausted"
+            return rounds, "exhausted", Work()
 
 
 def _tokens(rounds: Sequence[Round]) -> int:

@@ -269,6 +269,8 @@ class Work(Result):
     llm_cache_hits: int = 0
     llm_input_tokens: int = 0
     llm_output_tokens: int = 0
+    llm_lost_tokens: int = 0
+    """Read and written in a round that the budget ended: its answers are cached, but it gave no trial."""
 
 
 class DataCounts(Result):

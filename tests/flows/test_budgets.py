@@ -45,6 +45,7 @@ def test_the_search_ends_with_the_rounds_it_could_pay_for(
     assert [t.strategy for t in result.trials] == [("cleaning",), ("generation",)]
     assert result.work.llm_requests == 4
     assert len(peer.requests) == 7  # 105 tokens: the third round ended with the third of its requests
+    assert result.work.llm_lost_tokens == 45
 
 
 def test_a_budget_for_not_even_one_round_is_an_error(
