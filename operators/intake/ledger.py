@@ -69,9 +69,9 @@ class Entry(BaseModel):
     def with_file(self, name: str, info: dict[str, object]) -> Entry:
         """What is known with one more file, of which its file system tells `info`."""
         kind, _, number = name.partition("-")
-        if kind == "asked" and int(number) > self.asked:
+        if kind == "asked" and number.isdecimal() and int(number) > self.asked:
             return self.model_copy(update={"asked": int(number), "asked_at": _modified(info)})
-        if kind == "claim":
+        if kind == "claim" and number.isdecimal():
             return self.model_copy(update={"claims": max(self.claims, int(number))})
         if kind.startswith("object."):
             return self.model_copy(update={"copied": True})
@@ -91,8 +91,9 @@ class Ledger:
         fs, root = filesystem(self.root)
         found: dict[str, Entry] = {}
         for name, info in (fs.find(root, detail=True) if fs.exists(root) else {}).items():
-            folder, file = name.removeprefix(root).strip("/").split("/", 1)
-            found[folder] = found.get(folder, Entry()).with_file(file, info)
+            folder, _, file = name.removeprefix(root).strip("/").partition("/")
+            if file:  # else something like .DS_Store
+                found[folder] = found.get(folder, Entry()).with_file(file, info)
         return found
 
     def under_way(self, entries: Mapping[str, Entry]) -> Iterator[Upload]:

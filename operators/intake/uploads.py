@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 import time
@@ -15,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from operators.data.containers import SUFFIXES, failures_named, filesystem, is_local
 from operators.digest import digest
 from operators.errors import DataError, Unreachable
+
+log = logging.getLogger(__name__)
 
 CHUNK = 1 << 22
 DATA_FILE = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})(\.gz)?$")
@@ -63,16 +66,20 @@ class Upload(BaseModel):
 def list_uploads(prefix: str, settled: float = 2.0) -> list[Upload]:
     """Every data file below a prefix, in the order of its names. Hidden files and other kinds are passed over, and
     so are local files written in the last `settled` seconds: an object store shows only complete objects, a
-    directory does not."""
+    directory does not. A name that is not UTF-8 or too long is passed over with a warning."""
     with failures_named(prefix, "listed"):
         fs, path = filesystem(prefix)
         before = time.time() - settled
-        found = [
-            _upload(fs, info)
-            for _, info in sorted(fs.find(path, detail=True).items())
-            if not is_local(fs) or info["mtime"] <= before
-        ]
-        return [upload for upload in found if below_prefix(upload.uri, prefix) is not None]
+        found = []
+        for _, info in sorted(fs.find(path, detail=True).items()):
+            if below_prefix(_uri(fs, info), prefix) is None or (is_local(fs) and info["mtime"] > before):
+                continue
+            try:
+                found.append(_upload(fs, info))
+            except ValueError:  # one name must not keep a pass from all other uploads
+                name = _uri(fs, info).encode("utf-8", "backslashreplace").decode()[:4096]
+                log.warning("%s: the name is not UTF-8 or too long: rename the file", name)
+        return found
 
 
 def find_upload(uri: str) -> Upload | None:
@@ -124,12 +131,16 @@ def _check(upload: Upload, now: Upload | None) -> None:
 
 
 def _upload(fs: Any, info: dict[str, Any]) -> Upload:
-    name = str(info["name"])
+    uri = _uri(fs, info)
     if is_local(fs):
         version = f"{info['ino']:x}-{int(info['mtime'] * 1e9):x}-{info['size']:x}"  # no rewritten file keeps all
-        return Upload(uri=name, etag=version, size=info["size"])
+        return Upload(uri=uri, etag=version, size=info["size"])
     etag = next((str(info[k]) for k in ("ETag", "etag", "md5Hash", "mtime") if info.get(k)), "")
-    return Upload(uri=fs.unstrip_protocol(name), etag=etag, size=info["size"])
+    return Upload(uri=uri, etag=etag, size=info["size"])
+
+
+def _uri(fs: Any, info: dict[str, Any]) -> str:
+    return str(info["name"] if is_local(fs) else fs.unstrip_protocol(info["name"]))
 
 
 def below_prefix(uri: str, prefix: str) -> str | None:

@@ -45,6 +45,27 @@ def test_a_listing_holds_settled_data_files_only(tmp_path: Path) -> None:
     assert len(list_uploads(str(tmp_path), settled=0)) == 3
 
 
+def test_a_name_that_is_not_utf8_is_passed_over_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    wanted = put(tmp_path / "a.jsonl")
+    for name in (b"L\xe4nge.jsonl", b"L\xe4nge.txt"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("x")
+    assert list_uploads(str(tmp_path), settled=0) == [wanted]
+    (told,) = caplog.messages
+    assert told == rf"{tmp_path}/L\udce4nge.jsonl: the name is not UTF-8 or too long: rename the file"
+
+
+def test_a_file_that_is_no_part_of_the_ledger_is_passed_over(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "store"))
+    upload = put(tmp_path / "a.jsonl")
+    assert ledger.mark_asked(upload, 1)
+    folder = tmp_path / "store" / "uploads"
+    for place in (folder, folder / str(upload.id)):
+        (place / ".DS_Store").write_text("x")
+    (folder / str(upload.id) / "claim-00001 (copy)").write_text("x")
+    assert {name: entry.asked for name, entry in ledger.entries().items()} == {str(upload.id): 1}
+    assert ledger.entry(upload).claims == 0
+
+
 @pytest.mark.parametrize(
     ("uri", "below"),
     [
