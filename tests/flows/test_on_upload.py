@@ -323,6 +323,19 @@ def test_what_a_run_copied_before_it_died_is_asked_for_again_though_its_object_i
     assert watch(place, repair_after=1)["repaired"] == 0
 
 
+def test_an_upload_that_no_pass_has_told_of_is_asked_for_again_too(place: Path) -> None:
+    """As one that the receiver told of: its object is gone when its run has failed."""
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    (place / "out").write_text("a file where a folder must be")
+    assert run(place, upload, attempts=3).is_failed()
+    Path(upload.uri).unlink()
+    (place / "out").unlink()
+    time.sleep(1.1)
+    assert watch(place, repair_after=1) == {"new": 0, "repaired": 1, "given_up": 0}
+    assert run(place, upload, attempts=3).is_completed()
+    assert end(place, upload).rows_out == 5
+
+
 def test_a_pass_lets_those_go_on_that_wait_in_vain(place: Path) -> None:
     """A decision was made while the wait was noted; the server has lost its database; the search has failed."""
     from prefect import flow
