@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
@@ -52,6 +53,16 @@ class Waiting(BaseModel):
     """Id of the search's flow run."""
     decisions: int = 0
     """How many decisions about the data set there were before the search."""
+
+
+class _Asked(Upload):
+    """The content of an `asked-` file. The sender tells whose it is: see `create_once`."""
+
+    sender: str = ""
+
+    @property
+    def upload(self) -> Upload:
+        return Upload.model_validate(self.model_dump(exclude={"sender"}))
 
 
 class Entry(BaseModel):
@@ -103,7 +114,7 @@ class Ledger:
             if entry.copied and entry.asked and not entry.waiting and not entry.settled:
                 fs, path = filesystem(posixpath.join(self.root, name, f"asked-{entry.asked:05d}"))
                 with contextlib.suppress(FileNotFoundError):  # it has ended since
-                    yield Upload.model_validate_json(fs.cat_file(path))
+                    yield _Asked.model_validate_json(fs.cat_file(path)).upload
 
     def entry(self, upload: Upload) -> Entry:
         """One upload's; an empty one where it was never seen."""
@@ -115,7 +126,8 @@ class Ledger:
 
     def mark_asked(self, upload: Upload, attempt: int) -> bool:
         """Notes that an event is about to be sent; False where somebody sends this one already."""
-        return create_once(self._place(upload, f"asked-{attempt:05d}"), upload.model_dump_json().encode())
+        asked = _Asked(**upload.model_dump(), sender=uuid.uuid4().hex)
+        return create_once(self._place(upload, f"asked-{attempt:05d}"), asked.model_dump_json().encode())
 
     def take_back(self, upload: Upload, attempt: int) -> None:
         """Unmarks an event that could not be sent."""

@@ -111,9 +111,12 @@ def read_upload(upload: Upload) -> Iterator[bytes]:
     except OSError:
         # s3fs asks for the version it opened, and fails where that was replaced.
         _check(upload, find_upload(upload.uri))
-        raise Unreachable(
-            f"{upload.uri}: cannot be read; check the AWS_* environment variables or the block of AUTODP_S3_BLOCK"
-        ) from None
+        fix = (
+            "its permissions"
+            if is_local(fs)
+            else "the AWS_* environment variables or the block of AUTODP_S3_BLOCK"
+        )
+        raise Unreachable(f"{upload.uri}: cannot be read; check {fix}") from None
     _check(upload, find_upload(upload.uri))
     if upload.size is not None and done != upload.size:
         raise UploadChanged(
