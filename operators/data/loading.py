@@ -131,8 +131,7 @@ def describe(
     """
     with failures_named(uris[0], "read"):
         first = _open(uris[0], max_characters)
-        later = (row for uri in uris[1:] for row in _open(uri, max_characters).rows())
-        head = list(_head(itertools.chain(first.rows(), later), uris[0]))
+        head = list(_head(itertools.chain(first.rows(), _rows(uris[1:], max_characters)), uris[0]))
         return _describe(head, first, format, columns or {}, uris[0])
 
 
@@ -193,6 +192,13 @@ def _open(uri: str, max_characters: int) -> Reader:
         "parquet": ParquetReader,
     }
     return readers[container.kind](uri, container, limit)
+
+
+def _rows(uris: Sequence[str], max_characters: int) -> Iterator[RawRow]:
+    """The rows of several files, each named by what fails in it."""
+    for uri in uris:
+        with failures_named(uri, "read"):
+            yield from _open(uri, max_characters).rows()
 
 
 def _is_json_lines(uri: str, container: Container, limit: int) -> bool:
