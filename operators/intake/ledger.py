@@ -161,9 +161,9 @@ class Ledger:
         return first
 
     def reopen(self, upload: Upload) -> bool:
-        """Forgets the end of an upload that failed; False where it has not."""
-        outcome = self.outcome(upload)
-        if outcome is None or outcome.status != "failed":
+        """Forgets the end of an upload; False where it has none. Where the same bytes are stored again under the
+        same key, an object store calls that the same version."""
+        if self.outcome(upload) is None:
             return False
         self._remove(upload, "outcome.json")
         return True

@@ -32,7 +32,7 @@ class UploadChanged(DataError):
 
 
 class Upload(BaseModel):
-    """One version of one object."""
+    """One version of one object. On an object store equal bytes under one key are one version, whenever stored."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -126,7 +126,10 @@ def read_upload(upload: Upload) -> Iterator[bytes]:
 
 def _check(upload: Upload, now: Upload | None) -> None:
     if now is None:
-        raise UploadGone(f"{upload.uri}: was deleted before it was read; upload it again")
+        raise UploadGone(
+            f"{upload.uri}: was deleted before it was read; upload it again and, if nothing happens (the bytes "
+            "are the same), run `autodp retry`"
+        )
     if now.etag != upload.etag:
         raise UploadChanged(
             f"{upload.uri}: was written again before it was read; the new version has its own event"

@@ -223,10 +223,33 @@ def test_what_failed_for_want_of_a_recipe_can_be_retried(place: Path) -> None:
     assert len(events("autodp.object.created", upload)) == 1
     assert run(place, upload).is_completed()
     assert end(place, upload).status == "processed"
-    with pytest.raises(DataError, match="it is processed"):
-        retry_upload(upload.uri, store)
+    other = put(place, "b.jsonl", as_lines(records(5)), folder="late")
+    with pytest.raises(DataError, match="has no end yet"):
+        retry_upload(other.uri, store)
     with pytest.raises(DataError, match="no such object"):
         retry_upload(f"{upload.uri}.x", store)
+
+
+def test_an_earlier_version_that_is_stored_again_can_be_retried(place: Path) -> None:
+    """On S3 it is the version that it was, as here, where also its time is the same."""
+    from flows.retrying import retry_upload
+
+    store = str(place / "store")
+    old = put(place, "a.jsonl", as_lines(records(5)))
+    kept = place / "kept"
+    Path(old.uri).rename(kept)
+    new = put(place, "a.jsonl", as_lines(records(7)))
+    assert run(place, old).is_completed()
+    assert end(place, old).status == "superseded"
+    assert run(place, new).is_completed()
+    kept.rename(old.uri)
+    assert find_upload(old.uri) == old
+    assert run(place, old).name == "Duplicate"
+    for _ in range(2):
+        retry_upload(old.uri, store)
+        assert run(place, old).is_completed()
+        assert (end(place, old).status, end(place, old).rows_out) == ("processed", 5)
+    assert (place / "out" / "med" / "a.jsonl").read_bytes() == as_lines(records(5))
 
 
 def test_the_first_upload_of_a_set_is_read_as_its_search_is_told(place: Path) -> None:
