@@ -165,6 +165,7 @@ def _id(row: dict[str, Any], number: int, source: SourceSchema, layout: dict[str
     if own is ABSENT:
         note_blank("id", "absent", source, layout)
         return f"row-{number:06d}"
+    note_blank("id", "text", source, layout)  # where rows usually have no id
     is_integer = isinstance(own, int) and not isinstance(own, bool)
     if not (isinstance(own, str) and own) or source.integer_ids:
         layout["id"] = own

@@ -22,12 +22,21 @@ from operators.data.containers import (
 from operators.data.fields import BadRow, blank_in
 from operators.data.readers import CsvReader, JsonLinesReader, JsonReader, RawRow, Reader
 from operators.data.records import Record
-from operators.data.schemas import ROLES, SourceSchema, TextStyle, detect, dump_turns, sample_turns
+from operators.data.schemas import (
+    ROLES,
+    SourceSchema,
+    TextStyle,
+    detect,
+    dump_turns,
+    in_turn,
+    sample_turns,
+    with_later_columns,
+)
 from operators.data.table_readers import ParquetReader, SavedDatasetReader
 from operators.errors import DataError
 
 SAMPLE = 100
-"""Good rows from which the schema is told."""
+"""Good rows from which the schema is told. A field that no row needs may first appear behind them."""
 SEARCHED = 10_000
 """Rows after which a file without a single good one is given up."""
 
@@ -102,6 +111,9 @@ def load(
             record = collected.add(row)
             if record and refuse and (fault := refuse(record)):
                 raise DataError(f"{uri}: row {row.number}: {fault}")
+    unseen = [repr(c) for f, c in (columns or {}).items() if not in_turn(f) and c not in collected.seen]
+    if unseen:
+        raise DataError(f"{uri}: the mapping `columns:` names {', '.join(unseen)}, which no row has; correct it")
     final = collected.finish(reader)
     bad = len(final.quarantined)
     if not final.records or bad > max_bad_share * final.rows:
@@ -238,8 +250,8 @@ def _describe(
         bad = [Quarantined(r.number, r.reason or "expected an object with columns", b"") for r in head]
         raise DataError(f"{uri}: no row can be used ({_reasons(bad)})")
     columns = reader.columns or tuple(dict.fromkeys(name for row in rows for name in row))
-    is_csv = reader.container.kind == "csv"
-    name, fields = detect(rows, columns, format=format, mapping=mapping, uri=uri, is_csv=is_csv)
+    is_csv, more = reader.container.kind == "csv", reader.columns is None
+    name, fields = detect(rows, columns, format=format, mapping=mapping, uri=uri, is_csv=is_csv, more=more)
     source = SourceSchema(container=reader.container, format=name, fields=fields, columns=columns)
     found: dict[str, Any] = {}
     if "id" in fields:
@@ -302,6 +314,8 @@ class _Collector:
         self._bad: list[Quarantined] = []
         self._own_ids: list[str] = []
         self._ids = UniqueIds()
+        self.seen = set(source.columns)
+        """Columns of any row so far."""
 
     def __len__(self) -> int:
         return len(self._records) + len(self._bad)
@@ -311,6 +325,8 @@ class _Collector:
         reason = row.reason
         if not reason:
             try:
+                if isinstance(row.value, dict) and not self.seen.issuperset(row.value):
+                    self._note_columns(row.value)
                 record = decode(row.value, self._first_row + row.number, self._source)
                 length = sum(len(m.content) for m in record.messages)
                 if length <= self._max:
@@ -322,6 +338,11 @@ class _Collector:
         raw = row.raw or json.dumps(row.value, ensure_ascii=False).encode("utf-8", "surrogatepass")
         self._bad.append(Quarantined(row.number, reason, raw))
         return None
+
+    def _note_columns(self, row: Mapping[str, Any]) -> None:
+        new = [column for column in row if column not in self.seen]
+        self.seen.update(new)
+        self._source = with_later_columns(self._source, new)
 
     def finish(self, reader: Reader) -> Loaded:
         source = self._source.model_copy(update={"container": reader.container})

@@ -114,13 +114,19 @@ def detect(
     mapping: Mapping[str, str],
     uri: str,
     is_csv: bool = False,
+    more: bool = False,
 ) -> tuple[Format, dict[str, str]]:
     """The schema and its columns, from the first rows.
 
-    `mapping` (schema field -> column) goes before any guess. Raises DataError naming the columns seen and the
+    `mapping` (schema field -> column) goes before any guess. `more`: later rows may have columns that these do
+    not, so a mapped one that no row needs may be missing. Raises DataError naming the columns seen and the
     `columns:` mapping that would help.
     """
-    missing = [column for field, column in mapping.items() if column not in columns and not in_turn(field)]
+    missing = [
+        column
+        for field, column in mapping.items()
+        if column not in columns and not in_turn(field) and not (more and field in OPTIONAL)
+    ]
     if missing:
         raise DataError(
             f"{uri}: the mapping `columns:` names {', '.join(map(repr, missing))}, which is not in the file; the "
@@ -150,6 +156,26 @@ def detect(
     raise DataError(
         f"{uri}: no known schema among the columns {_names(rows, columns, is_csv)}; name them in the "
         "configuration, for example `columns: {question: <column>, answer: <column>}`, or set `format:`"
+    )
+
+
+def with_later_columns(source: SourceSchema, columns: Sequence[str]) -> SourceSchema:
+    """The schema where later rows have these columns besides: a field that no row needs, and that no column held,
+    is read from one that goes by its name. The rows before had none."""
+    names = {c.strip().lower(): c for c in reversed(columns) if c not in source.fields.values()}
+    later: dict[str, str] = {}
+    for field, aliases in _fields(source.format).items():
+        column = next((names[a] for a in aliases if a in names), None)
+        if column is not None and field in OPTIONAL and field not in source.fields:
+            later[field] = column
+    if not later:
+        return source
+    return source.model_copy(
+        update={
+            "fields": {**source.fields, **later},
+            "columns": (*source.columns, *later.values()),
+            "blanks": {**source.blanks, **dict.fromkeys(later, "absent")},
+        }
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from operators.data.loading import describe, load, quarantine_lines, write_quarantine
+from operators.data.loading import SAMPLE, describe, load, quarantine_lines, write_quarantine
 from operators.data.writers import write
 from operators.errors import DataError
 
@@ -97,6 +97,45 @@ def test_columns_can_be_mapped(tmp_path: Path) -> None:
     (record,) = loaded.records
     assert (record.id, record.question, record.answer) == ("7", "what?", "that")
     assert record.meta["bad"] == 1
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"input": "A.", "system_prompt": "be brief", "ID": 7, "other": {"x": 1}},
+        {"input": "", "system_prompt": None, "ID": "row-000001"},
+        {"context": "A."},
+    ],
+)
+def test_a_field_may_first_appear_after_the_rows_that_tell_the_schema(
+    late: dict[str, Any], suffix: str, tmp_path: Path
+) -> None:
+    row = {"instruction": "what?", "output": "that"}
+    rows = [*[row] * SAMPLE, {**row, **late}, row, {**row, **dict.fromkeys(late, "b")}]
+    path, out = tmp_path / f"x{suffix}", tmp_path / f"out{suffix}"
+    path.write_text(json.dumps(rows) if suffix == ".json" else "".join(json.dumps(r) + "\n" for r in rows))
+    loaded = load(str(path))
+    first, _, last = loaded.records[SAMPLE:]
+    has_input = bool(late.get("input", late.get("context")))
+    assert first.question == ("what?\n\nA." if has_input else "what?")
+    assert last.question == "what?\n\nb"
+    assert [m.content for m in first.messages if m.role == "system"] == (["be brief"] if len(late) == 4 else [])
+    assert [(r.id, r.meta) for r in loaded.records[:2]] == [("row-000001", {}), ("row-000002", {})]
+    assert last.id == ("b" if "ID" in late else "row-000103")
+    write(loaded.records, str(out), loaded.source)
+    text = out.read_text()
+    assert (json.loads(text) if suffix == ".json" else [json.loads(x) for x in text.splitlines()]) == rows
+
+
+def test_a_mapped_column_may_first_appear_later_but_has_to_appear(tmp_path: Path) -> None:
+    row = {"instruction": "what?", "output": "that", "input": "another"}
+    path = lines(tmp_path / "x.jsonl", *[row] * SAMPLE, {**row, "passage": "A."})
+    loaded = load(path, columns={"input": "passage"})
+    assert [r.question for r in loaded.records[-2:]] == ["what?", "what?\n\nA."]
+    assert loaded.records[-1].meta["input"] == "another"
+    with pytest.raises(DataError, match=r"x\.jsonl: the mapping `columns:` names 'pasage', which no row has"):
+        load(path, columns={"input": "pasage"})
 
 
 def test_turn_keys_can_be_mapped(tmp_path: Path) -> None:
