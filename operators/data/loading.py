@@ -257,15 +257,11 @@ def _describe(
     if "id" in fields:
         ids = [row[fields["id"]] for row in rows if row.get(fields["id"]) is not None]
         found["integer_ids"] = bool(ids) and all(type(i) is int for i in ids)
+    texts = ["system"] if source.has_turns else [f for f in fields if f not in ("id", "label")]
+    blanks = {f: [b for row in rows if (b := blank_in(row, fields[f]))] for f in texts if f in fields}
+    found["blanks"] = {f: kinds[0] for f, kinds in blanks.items() if kinds and kinds[0] != "text"}
     if source.has_turns:
         found |= _describe_turns(rows, source)
-    else:
-        blanks = {
-            f: [b for row in rows if (b := blank_in(row, c))]
-            for f, c in fields.items()
-            if f not in ("id", "label")
-        }
-        found["blanks"] = {f: kinds[0] for f, kinds in blanks.items() if kinds and kinds[0] != "text"}
     return source.model_copy(update=found)
 
 

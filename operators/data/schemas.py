@@ -204,8 +204,7 @@ def dump_turns(turns: Any, style: TextStyle) -> str:
 
 
 def _fields(name: Format) -> dict[str, tuple[str, ...]]:
-    system = {} if name in ("messages", "sharegpt") else {"system": SYSTEM}
-    return {**FIELDS[name], **system, **COMMON}
+    return {**FIELDS[name], "system": SYSTEM, **COMMON}
 
 
 def in_turn(field: str) -> bool:

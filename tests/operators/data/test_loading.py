@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,34 @@ def test_a_mapped_column_may_first_appear_later_but_has_to_appear(tmp_path: Path
     assert loaded.records[-1].meta["input"] == "another"
     with pytest.raises(DataError, match=r"x\.jsonl: the mapping `columns:` names 'pasage', which no row has"):
         load(path, columns={"input": "pasage"})
+
+
+@pytest.mark.parametrize("late", [0, SAMPLE])
+def test_a_system_prompt_may_stand_beside_the_turns(late: int, tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "what?"}, {"from": "gpt", "value": "that"}]
+    own = [{"from": "system", "value": "be kind"}, *turns]
+    rows = [
+        *[{"conversations": own}] * late,
+        {"conversations": turns, "system": "be brief"},
+        {"conversations": own, "system": "be brief"},
+        {"conversations": own},
+        {"conversations": turns, "system": ""},
+    ]
+    loaded = load(lines(tmp_path / "x.jsonl", *rows))
+    system = [[m.content for m in r.messages if m.role == "system"] for r in loaded.records[late:]]
+    assert system == [["be brief"], ["be kind"], ["be kind"], []]
+    assert loaded.records[late].messages[0].role == "system"
+    out = tmp_path / "out.jsonl"
+    write(loaded.records, str(out), loaded.source)
+    assert [json.loads(x) for x in out.read_text().splitlines()] == rows
+    first = loaded.records[late]
+    changed = first.with_contents(["be short", "what?", "this"])
+    write([changed, replace(first, messages=first.messages[1:])], str(out), loaded.source)
+    written = [json.loads(x) for x in out.read_text().splitlines()]
+    assert written[0]["system"] == "be short"
+    assert written[0]["conversations"][1] == {"from": "gpt", "value": "this"}
+    assert written[1]["conversations"] == turns
+    assert not written[1].get("system")
 
 
 def test_turn_keys_can_be_mapped(tmp_path: Path) -> None:

@@ -66,9 +66,11 @@ def pair_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, A
 
 @st.composite
 def turn_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, Any]]:
-    """Conversations of one to four turns, some without a question or an answer."""
+    """Conversations of one to four turns, some without a question or an answer, some with a system prompt in a
+    column of its own."""
     column, role, content, names = TURNS[format]
     rows = []
+    has_system = draw(st.booleans())
     for i in range(draw(st.integers(1, 6))):
         turns: list[dict[str, Any]] = [{role: names["user"], content: draw(SOLID)}]
         if draw(st.booleans()):
@@ -92,7 +94,15 @@ def turn_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, A
                     turns.remove(turn)
                 case 4 if len(turns) > 2:
                     turn[content] = None
-        rows.append({"id": i * 7, column: turns, "topic": draw(TEXT)})
+        row = {"id": i * 7, column: turns, "topic": draw(TEXT)}
+        if has_system:
+            row["system"] = draw(TEXT)
+            match draw(st.integers(0, 3)):
+                case 0 if ragged and i:
+                    row["system"] = None
+                case 1 if ragged and i:
+                    del row["system"]
+        rows.append(row)
     return rows
 
 
