@@ -266,9 +266,12 @@ def _describe(
 
 
 def _describe_turns(rows: list[dict[str, Any]], source: SourceSchema) -> dict[str, Any]:
-    column, role_key, _ = source.turn_fields
+    column, role_key, content_key = source.turn_fields
     found: dict[str, Any] = {"roles": {}}
-    for turn in sample_turns(rows, column):
+    turns = sample_turns(rows, column)
+    first = Counter(next((k for k in turn if k in (role_key, content_key)), role_key) for turn in turns)
+    found["content_first"] = first[content_key] > first[role_key]
+    for turn in turns:
         name = turn.get(role_key)
         if isinstance(name, str) and (role := ROLES.get(name.strip().lower())):
             found["roles"].setdefault(role, name)

@@ -79,6 +79,8 @@ class SourceSchema(BaseModel):
     """Columns in the order of the source."""
     roles: dict[Role, str] = {}
     """Turn formats: what the source calls each role."""
+    content_first: bool = False
+    """Turn formats: whether a turn's content usually stands before its role."""
     blanks: dict[str, Blank] = {}
     """How the source usually writes an empty field, where that is not an empty string."""
     turns_as_text: TextStyle | None = None

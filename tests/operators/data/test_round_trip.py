@@ -244,6 +244,25 @@ def test_bytes_are_kept_where_the_file_was_written_in_the_usual_way(tmp_path: Pa
     assert (tmp_path / "out.jsonl").read_bytes() == before.read_bytes()
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+def test_keys_stay_in_the_order_of_their_row(as_text: bool, tmp_path: Path) -> None:
+    conversations = [
+        [{"content": "q", "role": "user"}, {"content": "a", "role": "assistant"}],
+        [{"content": "q", "role": "user"}, {"role": "assistant", "content": "b"}],
+        [{"content": "q", "role": "user", "at": 1}, {"z": {"y": 1, "b": 2}, "content": "c", "role": "assistant"}],
+        [{"content": [{"type": "text", "text": "q"}], "role": "user"}, {"content": "d", "role": "assistant"}],
+    ]
+    rows = [
+        {"n": {"z": [{"y": 1, "b": None}], "a": 2}, "messages": json.dumps(c) if as_text else c, "a": 1}
+        for c in conversations
+    ]
+    before = tmp_path / "in.jsonl"
+    before.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    records = through(before, tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl").read_bytes() == before.read_bytes()
+    assert "__layout__" not in records[0].meta
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
