@@ -97,10 +97,11 @@ def approve(
 
 @app.command()
 def retry(
-    uri: Annotated[str, typer.Argument(help="Object whose upload failed; path or s3:// URL")],
+    uri: Annotated[str, typer.Argument(help="Object whose upload has ended; path or s3:// URL")],
     store: Annotated[str, typer.Option(help="Content store with the ledger of uploads")] = ".autodp/store",
 ) -> None:
-    """Process an upload again that failed, once what was wrong is mended (a recipe, a setting, a key)."""
+    """Process an upload again that failed, once what was wrong is mended (a recipe, a setting, a key), or one that
+    was stored again as it was before."""
     with _running():
         from flows.retrying import retry_upload
 

@@ -46,6 +46,8 @@ def on_upload(upload: Upload, config: UploadConfig) -> Outcome | State[None]:
     with lease.renewed():
         if ledger.outcome(upload):  # it ended between the two questions above
             return _duplicate(upload)
+        # Who told of it may have left no mark, and without one a dead run's copy is never asked for again.
+        ledger.mark_asked(upload, 1)
         return _work(upload, config, ledger, lease)
 
 

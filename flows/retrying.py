@@ -1,4 +1,4 @@
-"""Asking once more for uploads that failed for a reason that has been mended since."""
+"""Asking once more for uploads that have ended, such as for a reason that has been mended since."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from tasks.s3_block import use_s3_block
 
 
 def retry_upload(uri: str, store: str) -> None:
-    """What `autodp retry` does: forgets that the object in its present version failed, and tells of it anew.
+    """What `autodp retry` does: forgets how the object in its present version ended, and tells of it anew.
 
-    Its first end may have been a missing recipe or setting: the object is the same, so storing it again would
-    change nothing. Raises DataError where there is no such object, or it has not failed.
+    Its end may have been a missing recipe or setting, or another version that took its place for a while: the
+    object is the same, so storing it again would change nothing. Raises DataError where there is no such object,
+    or it has not ended.
     """
     use_s3_block()
     upload = find_upload(uri)
@@ -21,7 +22,5 @@ def retry_upload(uri: str, store: str) -> None:
         raise DataError(f"{uri}: no such object; upload it again")
     ledger = Ledger(store)
     if not ledger.reopen(upload):
-        outcome = ledger.outcome(upload)
-        state = f"it is {outcome.status}" if outcome else "it has no end yet"
-        raise DataError(f"{uri}: has not failed in the store {store} ({state}), so there is nothing to retry")
+        raise DataError(f"{uri}: has no end yet in the store {store}, so there is nothing to retry")
     ask(upload, ledger, 1, anew=True)

@@ -61,6 +61,7 @@ def _fingerprint(uri: str) -> str:
         data.columns,
         *([{"labels": labels}] if labels else []),
     ],
+    version="2",
 )
 def load_records(uri: str, fingerprint: str, data: Data, store: str, labels: str | None = None) -> Loaded:
     """Reads and validates a file; bad rows are set aside with number and reason, never dropped silently.

@@ -47,7 +47,7 @@ def plain_type(kind: pa.DataType, column: str) -> pa.DataType:
         return pa.list_(plain_type(kind.value_type, column))
     if t.is_primitive(kind) or t.is_null(kind) or _is_text(kind) or _is_bytes(kind):
         return kind
-    raise DataError(f"column {column!r} has the Arrow type {kind.id}, which has no JSON form: drop or convert it")
+    raise DataError(f"column {column!r} has the Arrow type {kind}, which has no JSON form: drop or convert it")
 
 
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:
@@ -75,11 +75,10 @@ def to_table(rows: Sequence[dict[str, Any]], schema: pa.Schema, uri: str) -> pa.
         try:
             if _needs_python(plain):
                 values = (_restored(v, plain) for v in values)
-            array = pa.array(list(values), type=plain)
-            arrays.append(array if plain.equals(field.type) else array.cast(field.type))
+            arrays.append(_cast(pa.array(list(values), type=plain), field.type))
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             raise DataError(
-                f"{uri}: column {field.name!r} now holds values that do not fit its type {field.type.id}"
+                f"{uri}: column {field.name!r} now holds values that do not fit its type {field.type}"
             ) from None
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -94,6 +93,49 @@ def load_schema(text: str) -> pa.Schema:
     import pyarrow as pa
 
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+
+
+def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """A new array, not a slice, of a plain type as one of the type that `plain_type` made it from.
+
+    Arrow's own cast of a struct or list also casts what lies below a null, where `pa.array` puts an empty text: no
+    date, and no number. Here what lies below a null is null.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import types as t
+
+    if array.type.equals(kind):
+        return array
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind.wrap_array(_cast(array, kind.storage_type))
+    if t.is_struct(kind):
+        children = [_child(child, kind.field(i)) for i, child in enumerate(array.flatten())]
+    elif t.is_map(kind):
+        entries = pa.StructArray.from_arrays(
+            [array.keys, array.items], fields=[array.type.key_field, array.type.item_field]
+        )
+        children = [_cast(entries, pa.struct([kind.key_field, kind.item_field]))]
+    elif t.is_fixed_size_list(kind):
+        below = array.is_null().to_numpy(zero_copy_only=False).repeat(kind.list_size)
+        children = [_cast(pc.if_else(below, None, array.values), kind.value_type)]
+    elif t.is_list(kind) or t.is_large_list(kind):
+        children = [_cast(array.values, kind.value_type)]
+    else:
+        return array.cast(kind)
+    own = array.buffers()[: 1 if t.is_struct(kind) or t.is_fixed_size_list(kind) else 2]
+    return pa.Array.from_buffers(kind, len(array), own, array.null_count, children=children)
+
+
+def _child(array: pa.Array, field: pa.Field) -> pa.Array:
+    """A struct's field, cast. One that must have a value has Arrow's own filler below a null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = _cast(array, field.type)
+    if field.nullable or not values.null_count:
+        return values
+    return pc.if_else(values.is_null(), pa.array([None], type=pa.struct([field])).field(0)[0], values)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -32,7 +32,7 @@ def decode(row: Any, number: int, source: SourceSchema) -> Record:
     if not isinstance(row, dict):
         raise BadRow(f"expected an object with columns, found {kind_of(row)}")
     layout: dict[str, Any] = {}
-    turns = read_turns(row, source, layout) if source.has_turns else _pair(row, source, layout)
+    turns = _turns(row, source, layout) if source.has_turns else _pair(row, source, layout)
     meta = _own_meta(row, source, layout) if source.own_rows else _other_columns(row, source, layout)
     flagged = row.get("flagged") if source.own_rows else None
     if not (flagged is None or isinstance(flagged, bool)):
@@ -56,7 +56,7 @@ def encode(record: Record, source: SourceSchema) -> dict[str, Any]:
     row: dict[str, Any] = {}
     _put_id(row, record, source, layout)
     if source.has_turns:
-        write_turns(row, record, source, layout)
+        _put_turns(row, record, source, layout)
     else:
         _put_pair(row, record, source, layout)
     if source.own_rows:
@@ -115,6 +115,32 @@ def _apart(question: str, context: str) -> tuple[str, str]:
     return parts[0], PARAGRAPH.join(parts[1:])
 
 
+# All turns in one column, a system prompt perhaps in another
+
+
+def _turns(row: dict[str, Any], source: SourceSchema, layout: dict[str, Any]) -> list[Message]:
+    turns = read_turns(row, source, layout)
+    system = text_of(row, "system", source, layout)
+    if not system:
+        return turns
+    if any(m.role == "system" for m in turns):
+        layout["system"] = system  # the turns' own is what counts
+        return turns
+    layout["system"] = None
+    return [Message("system", system), *turns]
+
+
+def _put_turns(row: dict[str, Any], record: Record, source: SourceSchema, layout: dict[str, Any]) -> None:
+    if "system" in source.fields:
+        kept = layout.get("system")
+        first = record.messages[:1]
+        if kept is None and "system" in layout and first and first[0].role == "system":
+            kept = first[0].content
+            record = replace(record, messages=record.messages[1:])
+        put_field(row, source, layout, "system", kept or "")
+    write_turns(row, record, source, layout)
+
+
 # Everything that is not the conversation
 
 
@@ -165,6 +191,7 @@ def _id(row: dict[str, Any], number: int, source: SourceSchema, layout: dict[str
     if own is ABSENT:
         note_blank("id", "absent", source, layout)
         return f"row-{number:06d}"
+    note_blank("id", "text", source, layout)  # where rows usually have no id
     is_integer = isinstance(own, int) and not isinstance(own, bool)
     if not (isinstance(own, str) and own) or source.integer_ids:
         layout["id"] = own

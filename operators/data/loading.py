@@ -22,12 +22,21 @@ from operators.data.containers import (
 from operators.data.fields import BadRow, blank_in
 from operators.data.readers import CsvReader, JsonLinesReader, JsonReader, RawRow, Reader
 from operators.data.records import Record
-from operators.data.schemas import ROLES, SourceSchema, TextStyle, detect, dump_turns, sample_turns
+from operators.data.schemas import (
+    ROLES,
+    SourceSchema,
+    TextStyle,
+    detect,
+    dump_turns,
+    in_turn,
+    sample_turns,
+    with_later_columns,
+)
 from operators.data.table_readers import ParquetReader, SavedDatasetReader
 from operators.errors import DataError
 
 SAMPLE = 100
-"""Good rows from which the schema is told."""
+"""Good rows from which the schema is told. A field that no row needs may first appear behind them."""
 SEARCHED = 10_000
 """Rows after which a file without a single good one is given up."""
 
@@ -102,6 +111,9 @@ def load(
             record = collected.add(row)
             if record and refuse and (fault := refuse(record)):
                 raise DataError(f"{uri}: row {row.number}: {fault}")
+    unseen = [repr(c) for f, c in (columns or {}).items() if not in_turn(f) and c not in collected.seen]
+    if unseen:
+        raise DataError(f"{uri}: the mapping `columns:` names {', '.join(unseen)}, which no row has; correct it")
     final = collected.finish(reader)
     bad = len(final.quarantined)
     if not final.records or bad > max_bad_share * final.rows:
@@ -131,8 +143,7 @@ def describe(
     """
     with failures_named(uris[0], "read"):
         first = _open(uris[0], max_characters)
-        later = (row for uri in uris[1:] for row in _open(uri, max_characters).rows())
-        head = list(_head(itertools.chain(first.rows(), later), uris[0]))
+        head = list(_head(itertools.chain(first.rows(), _rows(uris[1:], max_characters)), uris[0]))
         return _describe(head, first, format, columns or {}, uris[0])
 
 
@@ -195,6 +206,13 @@ def _open(uri: str, max_characters: int) -> Reader:
     return readers[container.kind](uri, container, limit)
 
 
+def _rows(uris: Sequence[str], max_characters: int) -> Iterator[RawRow]:
+    """The rows of several files, each named by what fails in it."""
+    for uri in uris:
+        with failures_named(uri, "read"):
+            yield from _open(uri, max_characters).rows()
+
+
 def _is_json_lines(uri: str, container: Container, limit: int) -> bool:
     """Whether a file named .json holds JSON lines, as many published ones do."""
     with open_binary(uri, gzipped=container.gzip) as stream:
@@ -232,29 +250,28 @@ def _describe(
         bad = [Quarantined(r.number, r.reason or "expected an object with columns", b"") for r in head]
         raise DataError(f"{uri}: no row can be used ({_reasons(bad)})")
     columns = reader.columns or tuple(dict.fromkeys(name for row in rows for name in row))
-    is_csv = reader.container.kind == "csv"
-    name, fields = detect(rows, columns, format=format, mapping=mapping, uri=uri, is_csv=is_csv)
+    is_csv, more = reader.container.kind == "csv", reader.columns is None
+    name, fields = detect(rows, columns, format=format, mapping=mapping, uri=uri, is_csv=is_csv, more=more)
     source = SourceSchema(container=reader.container, format=name, fields=fields, columns=columns)
     found: dict[str, Any] = {}
     if "id" in fields:
         ids = [row[fields["id"]] for row in rows if row.get(fields["id"]) is not None]
         found["integer_ids"] = bool(ids) and all(type(i) is int for i in ids)
+    texts = ["system"] if source.has_turns else [f for f in fields if f not in ("id", "label")]
+    blanks = {f: [b for row in rows if (b := blank_in(row, fields[f]))] for f in texts if f in fields}
+    found["blanks"] = {f: kinds[0] for f, kinds in blanks.items() if kinds and kinds[0] != "text"}
     if source.has_turns:
         found |= _describe_turns(rows, source)
-    else:
-        blanks = {
-            f: [b for row in rows if (b := blank_in(row, c))]
-            for f, c in fields.items()
-            if f not in ("id", "label")
-        }
-        found["blanks"] = {f: kinds[0] for f, kinds in blanks.items() if kinds and kinds[0] != "text"}
     return source.model_copy(update=found)
 
 
 def _describe_turns(rows: list[dict[str, Any]], source: SourceSchema) -> dict[str, Any]:
-    column, role_key, _ = source.turn_fields
+    column, role_key, content_key = source.turn_fields
     found: dict[str, Any] = {"roles": {}}
-    for turn in sample_turns(rows, column):
+    turns = sample_turns(rows, column)
+    first = Counter(next((k for k in turn if k in (role_key, content_key)), role_key) for turn in turns)
+    found["content_first"] = first[content_key] > first[role_key]
+    for turn in turns:
         name = turn.get(role_key)
         if isinstance(name, str) and (role := ROLES.get(name.strip().lower())):
             found["roles"].setdefault(role, name)
@@ -296,6 +313,8 @@ class _Collector:
         self._bad: list[Quarantined] = []
         self._own_ids: list[str] = []
         self._ids = UniqueIds()
+        self.seen = set(source.columns)
+        """Columns of any row so far."""
 
     def __len__(self) -> int:
         return len(self._records) + len(self._bad)
@@ -305,6 +324,8 @@ class _Collector:
         reason = row.reason
         if not reason:
             try:
+                if isinstance(row.value, dict) and not self.seen.issuperset(row.value):
+                    self._note_columns(row.value)
                 record = decode(row.value, self._first_row + row.number, self._source)
                 length = sum(len(m.content) for m in record.messages)
                 if length <= self._max:
@@ -316,6 +337,11 @@ class _Collector:
         raw = row.raw or json.dumps(row.value, ensure_ascii=False).encode("utf-8", "surrogatepass")
         self._bad.append(Quarantined(row.number, reason, raw))
         return None
+
+    def _note_columns(self, row: Mapping[str, Any]) -> None:
+        new = [column for column in row if column not in self.seen]
+        self.seen.update(new)
+        self._source = with_later_columns(self._source, new)
 
     def finish(self, reader: Reader) -> Loaded:
         source = self._source.model_copy(update={"container": reader.container})

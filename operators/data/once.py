@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -14,15 +15,17 @@ def create_once(uri: str, data: bytes) -> bool:
 
     Of any number of processes and machines that try at the same time one gets True, and no reader sees half of
     the file. Locally that is a hard link to a complete file; on an object store a conditional PUT
-    (`If-None-Match: *`), which Amazon S3, MinIO and SeaweedFS know.
+    (`If-None-Match: *`), which Amazon S3, MinIO and SeaweedFS know. There `data` has to be the caller's own: of
+    several with equal data each gets True.
     """
     fs, path = filesystem(uri)
     if not is_local(fs):
         try:
             fs.pipe_file(path, data, mode="create")
         except OSError:  # s3fs reports a failed precondition as EINVAL
-            if fs.exists(path):
-                return False
+            with contextlib.suppress(FileNotFoundError):
+                # A client sends a PUT again whose answer was lost, and then finds what it wrote itself.
+                return bytes(fs.cat_file(path)) == data
             raise
         return True
     target = Path(path)

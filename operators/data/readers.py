@@ -108,9 +108,12 @@ class CsvReader(Reader):
                     cells = next(reader)
                 except StopIteration:
                     return
-                except csv.Error:
+                except csv.Error as e:
                     number += 1
-                    yield RawRow(number, None, lines.first_again(), "a quote is not closed, or not doubled")
+                    reason = "a quote is not closed, or not doubled"
+                    if "new-line" in str(e):
+                        reason = "a carriage return outside quotes"
+                    yield RawRow(number, None, lines.first_again(), reason)
                     continue
                 if cells:
                     number += 1
@@ -122,6 +125,8 @@ class CsvReader(Reader):
             bom, line = line.startswith("\ufeff"), line.removeprefix("\ufeff")
         except StopIteration:
             raise DataError(f"{self.uri}: the file is empty") from None
+        if not _is_utf8(lines.raw):
+            raise DataError(f"{self.uri}: the header row is not valid UTF-8; save the file as UTF-8")
         # Quotes around names make nonsense of a line split at the wrong mark: strict reading tells.
         choices: dict[str, list[str]] = {}
         for mark in ",;\t|":
@@ -130,6 +135,8 @@ class CsvReader(Reader):
         if not choices:
             raise DataError(f"{self.uri}: the header row is not valid CSV; each name must end on the first line")
         delimiter = max(choices, key=lambda mark: len(choices[mark]))
+        if self._container.suffix == ".tsv" and len(choices.get("\t", ())) > 1:
+            delimiter = "\t"  # the file's name says so, though a name of a column may hold commas
         cells = choices[delimiter]
         self._columns = tuple(cells)
         if len(set(cells)) != len(cells):

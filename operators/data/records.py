@@ -92,16 +92,16 @@ class Record:
         return self.with_contents([content if i == place else m.content for i, m in enumerate(self.messages)])
 
     def to_json(self) -> str:
-        """One line of JSON, the store's format."""
+        """One line of JSON, the store's format. Equal records give equal text, in whatever order `meta` got its
+        keys; inside a value keys stay in the order of the source."""
         return json.dumps(
             {
-                "id": self.id,
-                "messages": [{"role": m.role, "content": m.content} for m in self.messages],
-                "meta": self.meta,
                 "flagged": self.flagged,
+                "id": self.id,
+                "messages": [{"content": m.content, "role": m.role} for m in self.messages],
+                "meta": dict(sorted(self.meta.items())),
             },
             ensure_ascii=False,
-            sort_keys=True,
         )
 
     @classmethod

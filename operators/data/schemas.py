@@ -49,7 +49,9 @@ COMMON: dict[str, tuple[str, ...]] = {
 SYSTEM = ("system", "system_prompt")
 _KNOWN_NAMES = {
     name for fields in (COMMON, *FIELDS.values()) for names in fields.values() for name in names if len(name) > 1
-}
+} | set(SYSTEM)
+
+_LIKE_A_NAME = re.compile(r"[\w.\-]{0,32}( [\w.\-]{1,16})?").fullmatch
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -77,6 +79,8 @@ class SourceSchema(BaseModel):
     """Columns in the order of the source."""
     roles: dict[Role, str] = {}
     """Turn formats: what the source calls each role."""
+    content_first: bool = False
+    """Turn formats: whether a turn's content usually stands before its role."""
     blanks: dict[str, Blank] = {}
     """How the source usually writes an empty field, where that is not an empty string."""
     turns_as_text: TextStyle | None = None
@@ -112,17 +116,23 @@ def detect(
     mapping: Mapping[str, str],
     uri: str,
     is_csv: bool = False,
+    more: bool = False,
 ) -> tuple[Format, dict[str, str]]:
     """The schema and its columns, from the first rows.
 
-    `mapping` (schema field -> column) goes before any guess. Raises DataError naming the columns seen and the
+    `mapping` (schema field -> column) goes before any guess. `more`: later rows may have columns that these do
+    not, so a mapped one that no row needs may be missing. Raises DataError naming the columns seen and the
     `columns:` mapping that would help.
     """
-    missing = [column for field, column in mapping.items() if column not in columns and not in_turn(field)]
+    missing = [
+        column
+        for field, column in mapping.items()
+        if column not in columns and not in_turn(field) and not (more and field in OPTIONAL)
+    ]
     if missing:
         raise DataError(
-            f"{uri}: the mapping `columns:` names {_names(missing, False)}, which is not in the file; the columns "
-            f"are {_names(columns, is_csv)}"
+            f"{uri}: the mapping `columns:` names {', '.join(map(repr, missing))}, which is not in the file; the "
+            f"columns are {_names(rows, columns, is_csv)}"
         )
     if format != "auto" and format not in FIELDS:
         raise DataError(f"{uri}: unknown format {format!r}; expected auto or one of {', '.join(FIELDS)}")
@@ -142,12 +152,32 @@ def detect(
         lacking = _lacking(candidates[0], _resolve(candidates[0], rows, columns, mapping))
         raise DataError(
             f"{uri}: format {candidates[0]} needs {', '.join(lacking)}, which no column seems to hold; the "
-            f"columns are {_names(columns, is_csv)}; name it in the configuration, for example "
+            f"columns are {_names(rows, columns, is_csv)}; name it in the configuration, for example "
             f"`columns: {{{lacking[0]}: <column>}}`"
         )
     raise DataError(
-        f"{uri}: no known schema among the columns {_names(columns, is_csv)}; name them in the configuration, for "
-        "example `columns: {question: <column>, answer: <column>}`, or set `format:`"
+        f"{uri}: no known schema among the columns {_names(rows, columns, is_csv)}; name them in the "
+        "configuration, for example `columns: {question: <column>, answer: <column>}`, or set `format:`"
+    )
+
+
+def with_later_columns(source: SourceSchema, columns: Sequence[str]) -> SourceSchema:
+    """The schema where later rows have these columns besides: a field that no row needs, and that no column held,
+    is read from one that goes by its name. The rows before had none."""
+    names = {c.strip().lower(): c for c in reversed(columns) if c not in source.fields.values()}
+    later: dict[str, str] = {}
+    for field, aliases in _fields(source.format).items():
+        column = next((names[a] for a in aliases if a in names), None)
+        if column is not None and field in OPTIONAL and field not in source.fields:
+            later[field] = column
+    if not later:
+        return source
+    return source.model_copy(
+        update={
+            "fields": {**source.fields, **later},
+            "columns": (*source.columns, *later.values()),
+            "blanks": {**source.blanks, **dict.fromkeys(later, "absent")},
+        }
     )
 
 
@@ -176,8 +206,7 @@ def dump_turns(turns: Any, style: TextStyle) -> str:
 
 
 def _fields(name: Format) -> dict[str, tuple[str, ...]]:
-    system = {} if name in ("messages", "sharegpt") else {"system": SYSTEM}
-    return {**FIELDS[name], **system, **COMMON}
+    return {**FIELDS[name], "system": SYSTEM, **COMMON}
 
 
 def in_turn(field: str) -> bool:
@@ -211,10 +240,21 @@ def _resolve(
     return found
 
 
-def _names(columns: Sequence[str], is_csv: bool) -> str:
-    """Column names fit to be shown where they are not those of a schema. A CSV file without a header row has a
-    record's text for "columns": its names are shown only if one is known, and any only if it looks like a name."""
-    if is_csv and not any(c.strip().lower() in _KNOWN_NAMES for c in columns):
-        return f"({len(columns)}, not shown: without a header row they would be a record; see that there is one)"
-    shown = [repr(c) if re.fullmatch(r"[\w.\-]{0,32}( [\w.\-]{1,16})?", c) else "(not a name)" for c in columns]
-    return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")
+def _names(rows: Sequence[dict[str, Any]], columns: Sequence[str], is_csv: bool) -> str:
+    """Columns fit to be shown where they are not those of a schema; the others are counted.
+
+    A CSV file without a header row has a record's text for columns, and JSON rows may be keyed by people's names:
+    shown are those that some schema knows, and outside CSV those that nearly every one of several rows has.
+    """
+    several = not is_csv and len(rows) > 1
+    often = {c for c in columns if sum(c in row for row in rows) >= 0.9 * len(rows)} if several else set()
+    shown = [repr(c) for c in columns if c.strip().lower() in _KNOWN_NAMES or (c in often and _LIKE_A_NAME(c))]
+    hidden = len(columns) - len(shown[:20])
+    if not shown:
+        why = (
+            "without a header row they would be a record; see that there is one"
+            if is_csv
+            else "they may be a record"
+        )
+        return f"({hidden}, not shown: {why})"
+    return ", ".join(shown[:20]) + (f" and {hidden} other{'s' * (hidden > 1)}, not shown" if hidden else "")

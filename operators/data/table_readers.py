@@ -6,6 +6,7 @@ import base64
 import json
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from operators.data.arrow import dump_schema, plain_type, to_rows
@@ -86,7 +87,7 @@ class SavedDatasetReader(TableReader):
 
         fs, path = filesystem(self.uri)
         if fs.exists(f"{path}/dataset_dict.json"):
-            with fs.open(f"{path}/dataset_dict.json") as f:
+            with self._metadata_checked(), fs.open(f"{path}/dataset_dict.json") as f:
                 splits = ", ".join(json.load(f)["splits"])
             raise DataError(
                 f"{self.uri}: the directory holds several splits ({splits}); name one: {self.uri}/<split>"
@@ -96,9 +97,24 @@ class SavedDatasetReader(TableReader):
                 f"{self.uri}: the directory holds no state.json, so datasets.save_to_disk did not write it; "
                 "name a file instead"
             )
-        dataset = load_from_disk(self.uri if "://" in self.uri else path)
+        with self._metadata_checked():
+            dataset = load_from_disk(self.uri if "://" in self.uri else path)
         self.describe(dataset.features.arrow_schema)
         yield from dataset.with_format("arrow").iter(batch_size=BATCH)
+
+    @contextmanager
+    def _metadata_checked(self) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except pa.ArrowException:  # of the rows; the caller names it
+            raise
+        except (ValueError, KeyError, TypeError):
+            raise DataError(
+                f"{self.uri}: its JSON files (state.json, dataset_info.json) are damaged or of another version of "
+                "`datasets`; save it again with datasets.save_to_disk, or name a Parquet file instead"
+            ) from None
 
 
 def _readable(row: pa.Table) -> bytes:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from operators.data.fields import ABSENT, BadRow, blank_of, kind_of
-from operators.data.records import Message, Record
+from operators.data.records import Message, Record, Role
 from operators.data.schemas import ROLES, SourceSchema, TextStyle, dump_turns
 
 _TABLES = ("parquet", "datasets")
@@ -63,9 +63,16 @@ def _turn(
     template = {k: v for k, v in turn.items() if k == content_key or not (sparse and v is None)}
     if isinstance(content, str):
         template[content_key] = ""  # marks the place; the message has the text
-        if template == {role_key: source.roles.get(role, role), content_key: ""}:
+        if list(template.items()) == list(_usual(role, source).items()):
             return Message(role, text), None
     return Message(role, text), template
+
+
+def _usual(role: Role, source: SourceSchema) -> dict[str, Any]:
+    """A turn of this role as most of the source's are, its text left out."""
+    _, role_key, content_key = source.turn_fields
+    turn = {role_key: source.roles.get(role, role), content_key: ""}
+    return dict(reversed(turn.items())) if source.content_first else turn
 
 
 def _content_text(content: Any, place: int) -> str:
@@ -86,7 +93,7 @@ def _content_text(content: Any, place: int) -> str:
 
 def write_turns(row: dict[str, Any], record: Record, source: SourceSchema, layout: dict[str, Any]) -> None:
     """Puts the record's turns into the row, as the source writes them."""
-    column, role_key, content_key = source.turn_fields
+    column, _, content_key = source.turn_fields
     templates = layout.get("turns") or []
     if len(templates) != len(record.messages):
         templates = [None] * len(record.messages)
@@ -95,7 +102,7 @@ def write_turns(row: dict[str, Any], record: Record, source: SourceSchema, layou
     for place, (message, template) in enumerate(zip(record.messages, templates, strict=True)):
         if place in dropped:
             continue
-        turn = dict(template or {role_key: source.roles.get(message.role, message.role), content_key: ""})
+        turn = dict(template or _usual(message.role, source))
         if content_key in turn or message.content:
             old = turn.get(content_key)
             if isinstance(old, list):

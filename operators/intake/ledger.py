@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
@@ -54,6 +55,16 @@ class Waiting(BaseModel):
     """How many decisions about the data set there were before the search."""
 
 
+class _Asked(Upload):
+    """The content of an `asked-` file. The sender tells whose it is: see `create_once`."""
+
+    sender: str = ""
+
+    @property
+    def upload(self) -> Upload:
+        return Upload.model_validate(self.model_dump(exclude={"sender"}))
+
+
 class Entry(BaseModel):
     """What the names of an upload's files tell."""
 
@@ -69,9 +80,9 @@ class Entry(BaseModel):
     def with_file(self, name: str, info: dict[str, object]) -> Entry:
         """What is known with one more file, of which its file system tells `info`."""
         kind, _, number = name.partition("-")
-        if kind == "asked" and int(number) > self.asked:
+        if kind == "asked" and number.isdecimal() and int(number) > self.asked:
             return self.model_copy(update={"asked": int(number), "asked_at": _modified(info)})
-        if kind == "claim":
+        if kind == "claim" and number.isdecimal():
             return self.model_copy(update={"claims": max(self.claims, int(number))})
         if kind.startswith("object."):
             return self.model_copy(update={"copied": True})
@@ -91,8 +102,9 @@ class Ledger:
         fs, root = filesystem(self.root)
         found: dict[str, Entry] = {}
         for name, info in (fs.find(root, detail=True) if fs.exists(root) else {}).items():
-            folder, file = name.removeprefix(root).strip("/").split("/", 1)
-            found[folder] = found.get(folder, Entry()).with_file(file, info)
+            folder, _, file = name.removeprefix(root).strip("/").partition("/")
+            if file:  # else something like .DS_Store
+                found[folder] = found.get(folder, Entry()).with_file(file, info)
         return found
 
     def under_way(self, entries: Mapping[str, Entry]) -> Iterator[Upload]:
@@ -102,7 +114,7 @@ class Ledger:
             if entry.copied and entry.asked and not entry.waiting and not entry.settled:
                 fs, path = filesystem(posixpath.join(self.root, name, f"asked-{entry.asked:05d}"))
                 with contextlib.suppress(FileNotFoundError):  # it has ended since
-                    yield Upload.model_validate_json(fs.cat_file(path))
+                    yield _Asked.model_validate_json(fs.cat_file(path)).upload
 
     def entry(self, upload: Upload) -> Entry:
         """One upload's; an empty one where it was never seen."""
@@ -114,7 +126,8 @@ class Ledger:
 
     def mark_asked(self, upload: Upload, attempt: int) -> bool:
         """Notes that an event is about to be sent; False where somebody sends this one already."""
-        return create_once(self._place(upload, f"asked-{attempt:05d}"), upload.model_dump_json().encode())
+        asked = _Asked(**upload.model_dump(), sender=uuid.uuid4().hex)
+        return create_once(self._place(upload, f"asked-{attempt:05d}"), asked.model_dump_json().encode())
 
     def take_back(self, upload: Upload, attempt: int) -> None:
         """Unmarks an event that could not be sent."""
@@ -148,9 +161,9 @@ class Ledger:
         return first
 
     def reopen(self, upload: Upload) -> bool:
-        """Forgets the end of an upload that failed; False where it has not."""
-        outcome = self.outcome(upload)
-        if outcome is None or outcome.status != "failed":
+        """Forgets the end of an upload; False where it has none. Where the same bytes are stored again under the
+        same key, an object store calls that the same version."""
+        if self.outcome(upload) is None:
             return False
         self._remove(upload, "outcome.json")
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 import time
@@ -16,6 +17,8 @@ from operators.data.containers import SUFFIXES, failures_named, filesystem, is_l
 from operators.digest import digest
 from operators.errors import DataError, Unreachable
 
+log = logging.getLogger(__name__)
+
 CHUNK = 1 << 22
 DATA_FILE = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})(\.gz)?$")
 
@@ -29,7 +32,7 @@ class UploadChanged(DataError):
 
 
 class Upload(BaseModel):
-    """One version of one object."""
+    """One version of one object. On an object store equal bytes under one key are one version, whenever stored."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -63,16 +66,20 @@ class Upload(BaseModel):
 def list_uploads(prefix: str, settled: float = 2.0) -> list[Upload]:
     """Every data file below a prefix, in the order of its names. Hidden files and other kinds are passed over, and
     so are local files written in the last `settled` seconds: an object store shows only complete objects, a
-    directory does not."""
+    directory does not. A name that is not UTF-8 or too long is passed over with a warning."""
     with failures_named(prefix, "listed"):
         fs, path = filesystem(prefix)
         before = time.time() - settled
-        found = [
-            _upload(fs, info)
-            for _, info in sorted(fs.find(path, detail=True).items())
-            if not is_local(fs) or info["mtime"] <= before
-        ]
-        return [upload for upload in found if below_prefix(upload.uri, prefix) is not None]
+        found = []
+        for _, info in sorted(fs.find(path, detail=True).items()):
+            if below_prefix(_uri(fs, info), prefix) is None or (is_local(fs) and info["mtime"] > before):
+                continue
+            try:
+                found.append(_upload(fs, info))
+            except ValueError:  # one name must not keep a pass from all other uploads
+                name = _uri(fs, info).encode("utf-8", "backslashreplace").decode()[:4096]
+                log.warning("%s: the name is not UTF-8 or too long: rename the file", name)
+        return found
 
 
 def find_upload(uri: str) -> Upload | None:
@@ -104,9 +111,12 @@ def read_upload(upload: Upload) -> Iterator[bytes]:
     except OSError:
         # s3fs asks for the version it opened, and fails where that was replaced.
         _check(upload, find_upload(upload.uri))
-        raise Unreachable(
-            f"{upload.uri}: cannot be read; check the AWS_* environment variables or the block of AUTODP_S3_BLOCK"
-        ) from None
+        fix = (
+            "its permissions"
+            if is_local(fs)
+            else "the AWS_* environment variables or the block of AUTODP_S3_BLOCK"
+        )
+        raise Unreachable(f"{upload.uri}: cannot be read; check {fix}") from None
     _check(upload, find_upload(upload.uri))
     if upload.size is not None and done != upload.size:
         raise UploadChanged(
@@ -116,7 +126,10 @@ def read_upload(upload: Upload) -> Iterator[bytes]:
 
 def _check(upload: Upload, now: Upload | None) -> None:
     if now is None:
-        raise UploadGone(f"{upload.uri}: was deleted before it was read; upload it again")
+        raise UploadGone(
+            f"{upload.uri}: was deleted before it was read; upload it again and, if nothing happens (the bytes "
+            "are the same), run `autodp retry`"
+        )
     if now.etag != upload.etag:
         raise UploadChanged(
             f"{upload.uri}: was written again before it was read; the new version has its own event"
@@ -124,12 +137,16 @@ def _check(upload: Upload, now: Upload | None) -> None:
 
 
 def _upload(fs: Any, info: dict[str, Any]) -> Upload:
-    name = str(info["name"])
+    uri = _uri(fs, info)
     if is_local(fs):
         version = f"{info['ino']:x}-{int(info['mtime'] * 1e9):x}-{info['size']:x}"  # no rewritten file keeps all
-        return Upload(uri=name, etag=version, size=info["size"])
+        return Upload(uri=uri, etag=version, size=info["size"])
     etag = next((str(info[k]) for k in ("ETag", "etag", "md5Hash", "mtime") if info.get(k)), "")
-    return Upload(uri=fs.unstrip_protocol(name), etag=etag, size=info["size"])
+    return Upload(uri=uri, etag=etag, size=info["size"])
+
+
+def _uri(fs: Any, info: dict[str, Any]) -> str:
+    return str(info["name"] if is_local(fs) else fs.unstrip_protocol(info["name"]))
 
 
 def below_prefix(uri: str, prefix: str) -> str | None:

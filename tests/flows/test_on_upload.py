@@ -223,10 +223,33 @@ def test_what_failed_for_want_of_a_recipe_can_be_retried(place: Path) -> None:
     assert len(events("autodp.object.created", upload)) == 1
     assert run(place, upload).is_completed()
     assert end(place, upload).status == "processed"
-    with pytest.raises(DataError, match="it is processed"):
-        retry_upload(upload.uri, store)
+    other = put(place, "b.jsonl", as_lines(records(5)), folder="late")
+    with pytest.raises(DataError, match="has no end yet"):
+        retry_upload(other.uri, store)
     with pytest.raises(DataError, match="no such object"):
         retry_upload(f"{upload.uri}.x", store)
+
+
+def test_an_earlier_version_that_is_stored_again_can_be_retried(place: Path) -> None:
+    """On S3 it is the version that it was, as here, where also its time is the same."""
+    from flows.retrying import retry_upload
+
+    store = str(place / "store")
+    old = put(place, "a.jsonl", as_lines(records(5)))
+    kept = place / "kept"
+    Path(old.uri).rename(kept)
+    new = put(place, "a.jsonl", as_lines(records(7)))
+    assert run(place, old).is_completed()
+    assert end(place, old).status == "superseded"
+    assert run(place, new).is_completed()
+    kept.rename(old.uri)
+    assert find_upload(old.uri) == old
+    assert run(place, old).name == "Duplicate"
+    for _ in range(2):
+        retry_upload(old.uri, store)
+        assert run(place, old).is_completed()
+        assert (end(place, old).status, end(place, old).rows_out) == ("processed", 5)
+    assert (place / "out" / "med" / "a.jsonl").read_bytes() == as_lines(records(5))
 
 
 def test_the_first_upload_of_a_set_is_read_as_its_search_is_told(place: Path) -> None:
@@ -321,6 +344,19 @@ def test_what_a_run_copied_before_it_died_is_asked_for_again_though_its_object_i
     assert end(place, upload).rows_out == 5
     time.sleep(1.1)
     assert watch(place, repair_after=1)["repaired"] == 0
+
+
+def test_an_upload_that_no_pass_has_told_of_is_asked_for_again_too(place: Path) -> None:
+    """As one that the receiver told of: its object is gone when its run has failed."""
+    upload = put(place, "a.jsonl", as_lines(records(5)))
+    (place / "out").write_text("a file where a folder must be")
+    assert run(place, upload, attempts=3).is_failed()
+    Path(upload.uri).unlink()
+    (place / "out").unlink()
+    time.sleep(1.1)
+    assert watch(place, repair_after=1) == {"new": 0, "repaired": 1, "given_up": 0}
+    assert run(place, upload, attempts=3).is_completed()
+    assert end(place, upload).rows_out == 5
 
 
 def test_a_pass_lets_those_go_on_that_wait_in_vain(place: Path) -> None:

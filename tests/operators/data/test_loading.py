@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from operators.data.loading import load, quarantine_lines, write_quarantine
+from operators.data.loading import SAMPLE, describe, load, quarantine_lines, write_quarantine
 from operators.data.writers import write
 from operators.errors import DataError
 
@@ -97,6 +98,73 @@ def test_columns_can_be_mapped(tmp_path: Path) -> None:
     (record,) = loaded.records
     assert (record.id, record.question, record.answer) == ("7", "what?", "that")
     assert record.meta["bad"] == 1
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"input": "A.", "system_prompt": "be brief", "ID": 7, "other": {"x": 1}},
+        {"input": "", "system_prompt": None, "ID": "row-000001"},
+        {"context": "A."},
+    ],
+)
+def test_a_field_may_first_appear_after_the_rows_that_tell_the_schema(
+    late: dict[str, Any], suffix: str, tmp_path: Path
+) -> None:
+    row = {"instruction": "what?", "output": "that"}
+    rows = [*[row] * SAMPLE, {**row, **late}, row, {**row, **dict.fromkeys(late, "b")}]
+    path, out = tmp_path / f"x{suffix}", tmp_path / f"out{suffix}"
+    path.write_text(json.dumps(rows) if suffix == ".json" else "".join(json.dumps(r) + "\n" for r in rows))
+    loaded = load(str(path))
+    first, _, last = loaded.records[SAMPLE:]
+    has_input = bool(late.get("input", late.get("context")))
+    assert first.question == ("what?\n\nA." if has_input else "what?")
+    assert last.question == "what?\n\nb"
+    assert [m.content for m in first.messages if m.role == "system"] == (["be brief"] if len(late) == 4 else [])
+    assert [(r.id, r.meta) for r in loaded.records[:2]] == [("row-000001", {}), ("row-000002", {})]
+    assert last.id == ("b" if "ID" in late else "row-000103")
+    write(loaded.records, str(out), loaded.source)
+    text = out.read_text()
+    assert (json.loads(text) if suffix == ".json" else [json.loads(x) for x in text.splitlines()]) == rows
+
+
+def test_a_mapped_column_may_first_appear_later_but_has_to_appear(tmp_path: Path) -> None:
+    row = {"instruction": "what?", "output": "that", "input": "another"}
+    path = lines(tmp_path / "x.jsonl", *[row] * SAMPLE, {**row, "passage": "A."})
+    loaded = load(path, columns={"input": "passage"})
+    assert [r.question for r in loaded.records[-2:]] == ["what?", "what?\n\nA."]
+    assert loaded.records[-1].meta["input"] == "another"
+    with pytest.raises(DataError, match=r"x\.jsonl: the mapping `columns:` names 'pasage', which no row has"):
+        load(path, columns={"input": "pasage"})
+
+
+@pytest.mark.parametrize("late", [0, SAMPLE])
+def test_a_system_prompt_may_stand_beside_the_turns(late: int, tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "what?"}, {"from": "gpt", "value": "that"}]
+    own = [{"from": "system", "value": "be kind"}, *turns]
+    rows = [
+        *[{"conversations": own}] * late,
+        {"conversations": turns, "system": "be brief"},
+        {"conversations": own, "system": "be brief"},
+        {"conversations": own},
+        {"conversations": turns, "system": ""},
+    ]
+    loaded = load(lines(tmp_path / "x.jsonl", *rows))
+    system = [[m.content for m in r.messages if m.role == "system"] for r in loaded.records[late:]]
+    assert system == [["be brief"], ["be kind"], ["be kind"], []]
+    assert loaded.records[late].messages[0].role == "system"
+    out = tmp_path / "out.jsonl"
+    write(loaded.records, str(out), loaded.source)
+    assert [json.loads(x) for x in out.read_text().splitlines()] == rows
+    first = loaded.records[late]
+    changed = first.with_contents(["be short", "what?", "this"])
+    write([changed, replace(first, messages=first.messages[1:])], str(out), loaded.source)
+    written = [json.loads(x) for x in out.read_text().splitlines()]
+    assert written[0]["system"] == "be short"
+    assert written[0]["conversations"][1] == {"from": "gpt", "value": "this"}
+    assert written[1]["conversations"] == turns
+    assert not written[1].get("system")
 
 
 def test_turn_keys_can_be_mapped(tmp_path: Path) -> None:
@@ -255,6 +323,53 @@ def test_bad_csv_rows_do_not_swallow_their_neighbours(tmp_path: Path) -> None:
     )
 
 
+def test_a_carriage_return_outside_quotes_is_called_that(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b'question,answer\na,b\rc\nd,e\n"f\rg",h\n')
+    loaded = load(str(path))
+    assert [r.question for r in loaded.records] == ["d", "f\rg"]
+    assert [(q.row, q.reason) for q in loaded.quarantined] == [(1, "a carriage return outside quotes")]
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".tsv.gz"])
+def test_tabs_part_the_cells_of_a_tsv_file(suffix: str, tmp_path: Path) -> None:
+    raw = b"question\tanswer\tnotes (who, when, why, how)\nq, r\ta\tn\n"
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(gzip.compress(raw) if suffix.endswith("gz") else raw)
+    (record,) = load(str(path)).records
+    assert (record.question, record.answer) == ("q, r", "a")
+
+
+def test_commas_do_where_a_tsv_file_has_no_tabs(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("question,answer\nq,a\n")
+    assert load(str(tmp_path / "x.tsv")).records[0].answer == "a"
+
+
+def test_of_several_files_the_broken_one_is_named(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name in "ab":
+        pq.write_table(pa.table({"question": ["q"], "answer": ["a"]}), tmp_path / f"{name}.parquet")
+    uris = [str(tmp_path / f"{name}.parquet") for name in "abc"]
+    Path(uris[1]).write_bytes(Path(uris[1]).read_bytes()[:-9])
+    for broken in (uris[:2], [uris[0], uris[2]]):
+        with pytest.raises(DataError) as error:
+            describe(broken)
+        assert str(error.value).startswith(f"{broken[1]}: ")
+
+
+@pytest.mark.parametrize("content", [f"{{{SECRET}", "[]", '{"_data_files": 1}'])
+def test_a_saved_data_set_with_a_damaged_state_is_named(content: str, tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    Dataset.from_list([GOOD]).save_to_disk(tmp_path / "set")
+    (tmp_path / "set" / "state.json").write_text(content)
+    with pytest.raises(DataError, match=r"set: its JSON files .* are damaged .* save it again") as error:
+        load(str(tmp_path / "set"))
+    assert SECRET not in str(error.value)
+
+
 def test_a_parquet_row_with_broken_text(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -314,8 +429,12 @@ def test_equal_ids_are_made_unique_and_written_as_they_were(ids: list[Any], tmp_
         ("x.jsonl", "hello".encode("utf-16"), "UTF-16"),
         ("x.jsonl", b"{broken\n", "no row can be used"),
         ("x.jsonl", b'{"question": "", "answer": ""}\n', "no row can be used"),
-        ("x.jsonl", b'{"foo": "a", "bar": "b"}\n', "no known schema among the columns 'foo', 'bar'"),
-        ("x.csv", b"foo,id\r\na,b\r\n", "no known schema among the columns 'foo', 'id'"),
+        ("x.csv", b"Frage,L\xe4nge\na,b\n", "the header row is not valid UTF-8; save the file as UTF-8"),
+        ("x.jsonl", b'{"foo": "a", "bar": "b"}\n' * 2, "no known schema among the columns 'foo', 'bar'"),
+        ("x.jsonl", b'{"Maria": "a"}\n', "no known schema among the columns (1, not shown: they may be a record)"),
+        ("x.jsonl", b'{"id": 1, "Maria": 1}\n{"id": 2, "Ada": 1}\n', "columns 'id' and 2 others, not shown"),
+        ("x.csv", b"foo,id\r\na,b\r\n", "no known schema among the columns 'id' and 1 other, not shown"),
+        ("x.csv", b"Maria Huber,question,HIV\na,b,c\n", "columns 'question' and 2 others, not shown"),
         ("x.csv", b"Maria Gonzalez,MRN-4711\r\na,b\r\n", "among the columns (2, not shown: without a header row"),
     ],
 )
@@ -348,7 +467,7 @@ def test_a_dictionary_of_saved_splits_names_them(tmp_path: Path) -> None:
 
 
 def test_messages_about_columns_say_how_to_map_them(tmp_path: Path) -> None:
-    path = lines(tmp_path / "x.jsonl", {"foo": "a", "answer": "b"})
+    path = lines(tmp_path / "x.jsonl", *[{"foo": "a", "answer": "b"}] * 2)
     with pytest.raises(DataError, match=r"question_answer needs question.*'foo', 'answer'.*columns: \{question:"):
         load(path, format="question_answer")
     with pytest.raises(DataError, match=r"`columns:` names 'bar', which is not in the file"):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import fsspec
 
 from operators.data.lease import Lease, read_lease
 from operators.data.once import create_once
@@ -30,6 +33,16 @@ def test_one_of_many_creates(tmp_path: Path) -> None:
         assert sum(won) == 1
         assert Path(uri).read_bytes() == str(won.index(True)).encode() * 1000
     assert len(list((tmp_path / "folder").iterdir())) == 20, "no partial file is left"
+
+
+def test_who_finds_its_own_object_has_created_it() -> None:
+    """As a client does whose first PUT went through, and whose answer was lost: an object store of fsspec's."""
+    uri = f"memory://{uuid.uuid4().hex}/claim"
+    assert create_once(uri, b"mine")
+    assert create_once(uri, b"mine")
+    assert not create_once(uri, b"another's")
+    with fsspec.open(uri, "rb") as f:
+        assert f.read() == b"mine"
 
 
 def test_one_of_many_acquires(tmp_path: Path) -> None:

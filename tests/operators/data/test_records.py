@@ -45,6 +45,12 @@ def test_json_is_one_line_and_reversible(record: Record) -> None:
     assert Record.from_json(line.encode("utf-8", "surrogatepass")) == record
 
 
+def test_equal_records_are_equal_lines_whatever_the_order_of_their_columns() -> None:
+    one, other = Record("r", (), {"b": 1, "a": {"z": 1, "y": 2}}), Record("r", (), {"a": {"z": 1, "y": 2}, "b": 1})
+    assert one.to_json() == other.to_json()
+    assert list(Record.from_json(one.to_json()).meta["a"]) == ["z", "y"]
+
+
 def test_question_is_the_first_and_answer_the_last() -> None:
     assert (CHAT.question, CHAT.answer, CHAT.generated_by) == ("q1", "a2", "new_pairs")
     assert CHAT.text == "s\nq1\na1\nq2\na2"

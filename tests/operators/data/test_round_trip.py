@@ -66,9 +66,11 @@ def pair_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, A
 
 @st.composite
 def turn_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, Any]]:
-    """Conversations of one to four turns, some without a question or an answer."""
+    """Conversations of one to four turns, some without a question or an answer, some with a system prompt in a
+    column of its own."""
     column, role, content, names = TURNS[format]
     rows = []
+    has_system = draw(st.booleans())
     for i in range(draw(st.integers(1, 6))):
         turns: list[dict[str, Any]] = [{role: names["user"], content: draw(SOLID)}]
         if draw(st.booleans()):
@@ -92,7 +94,15 @@ def turn_rows(draw: st.DrawFn, format: str, *, ragged: bool) -> list[dict[str, A
                     turns.remove(turn)
                 case 4 if len(turns) > 2:
                     turn[content] = None
-        rows.append({"id": i * 7, column: turns, "topic": draw(TEXT)})
+        row = {"id": i * 7, column: turns, "topic": draw(TEXT)}
+        if has_system:
+            row["system"] = draw(TEXT)
+            match draw(st.integers(0, 3)):
+                case 0 if ragged and i:
+                    row["system"] = None
+                case 1 if ragged and i:
+                    del row["system"]
+        rows.append(row)
     return rows
 
 
@@ -232,6 +242,25 @@ def test_bytes_are_kept_where_the_file_was_written_in_the_usual_way(tmp_path: Pa
     )
     through(before, tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").read_bytes() == before.read_bytes()
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_keys_stay_in_the_order_of_their_row(as_text: bool, tmp_path: Path) -> None:
+    conversations = [
+        [{"content": "q", "role": "user"}, {"content": "a", "role": "assistant"}],
+        [{"content": "q", "role": "user"}, {"role": "assistant", "content": "b"}],
+        [{"content": "q", "role": "user", "at": 1}, {"z": {"y": 1, "b": 2}, "content": "c", "role": "assistant"}],
+        [{"content": [{"type": "text", "text": "q"}], "role": "user"}, {"content": "d", "role": "assistant"}],
+    ]
+    rows = [
+        {"n": {"z": [{"y": 1, "b": None}], "a": 2}, "messages": json.dumps(c) if as_text else c, "a": 1}
+        for c in conversations
+    ]
+    before = tmp_path / "in.jsonl"
+    before.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    records = through(before, tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl").read_bytes() == before.read_bytes()
+    assert "__layout__" not in records[0].meta
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +19,7 @@ from operators.data.records import Message, Record
 from operators.data.writers import refuse_other_kind, refuse_overwriting, write
 from operators.errors import ConfigError, DataError
 
+MOMENT = dt.datetime(2024, 5, 1, 12, 30)
 NEW = Record("new-1", (Message("user", "q"), Message("assistant", "a")), {"generated_by": "new_pairs"})
 
 
@@ -103,6 +106,42 @@ def test_parquet_types_survive_the_json_form_in_between(tmp_path: Path) -> None:
     after = pq.read_table(tmp_path / "out.parquet")
     assert after.equals(before)
     assert after.schema.metadata[b"note"] == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.struct([("at", pa.timestamp("us")), ("n", pa.int8())]), [{"at": MOMENT, "n": 1}, None]),
+        (pa.struct([pa.field("at", pa.timestamp("us"), nullable=False)]), [{"at": MOMENT}, None]),
+        (pa.struct([("in", pa.struct([("at", pa.date32()), ("b", pa.binary())]))]), [{"in": None}, None]),
+        (pa.list_(pa.struct([("at", pa.timestamp("us"))])), [[{"at": MOMENT}, None], None]),
+        (pa.large_list(pa.list_(pa.date32())), [[[MOMENT.date()], None], None]),
+        (pa.list_(pa.time64("us"), 2), [[MOMENT.time(), None], None]),
+        (pa.list_(pa.timestamp("us"), 2), [[MOMENT, None], None]),
+        (
+            pa.map_(pa.string(), pa.struct([("n", pa.decimal128(5, 2))])),
+            [[("a", None), ("b", {"n": Decimal("1.25")})], None],
+        ),
+    ],
+    ids=str,
+)
+def test_nulls_around_other_types_survive(kind: pa.DataType, values: list[Any], tmp_path: Path) -> None:
+    table = pa.table({"question": ["q"] * 2, "answer": ["a"] * 2, "x": pa.array(values, kind)})
+    loaded = parquet(tmp_path / "x.parquet", table)
+    before = pq.read_table(tmp_path / "x.parquet")
+    write(loaded.records, str(tmp_path / "out.parquet"), loaded.source)
+    after = pq.read_table(tmp_path / "out.parquet")
+    assert after.schema == before.schema
+    assert after.to_pylist() == before.to_pylist()
+
+
+def test_the_type_that_a_value_does_not_fit_is_named(tmp_path: Path) -> None:
+    kind = pa.struct([("at", pa.timestamp("us"))])
+    table = pa.table({"question": ["q"], "answer": ["a"], "x": pa.array([{"at": MOMENT}], kind)})
+    loaded = parquet(tmp_path / "x.parquet", table)
+    (record,) = loaded.records
+    with pytest.raises(DataError, match=r"'x' now holds values that do not fit its type struct<at: timestamp"):
+        write([replace(record, meta={"x": {"at": "noon"}})], str(tmp_path / "out.parquet"), loaded.source)
 
 
 def test_a_value_that_no_longer_fits_is_named_by_column_only(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 
+from operators.errors import Unreachable
 from operators.intake.ledger import Entry, Ledger, Outcome, Waiting
 from operators.intake.uploads import (
     Upload,
@@ -16,6 +18,7 @@ from operators.intake.uploads import (
     below_prefix,
     find_upload,
     list_uploads,
+    read_upload,
 )
 
 
@@ -43,6 +46,36 @@ def test_a_listing_holds_settled_data_files_only(tmp_path: Path) -> None:
         put(tmp_path / name)
     assert list_uploads(str(tmp_path), settled=5) == wanted
     assert len(list_uploads(str(tmp_path), settled=0)) == 3
+
+
+def test_a_name_that_is_not_utf8_is_passed_over_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    wanted = put(tmp_path / "a.jsonl")
+    for name in (b"L\xe4nge.jsonl", b"L\xe4nge.txt"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("x")
+    assert list_uploads(str(tmp_path), settled=0) == [wanted]
+    (told,) = caplog.messages
+    assert told == rf"{tmp_path}/L\udce4nge.jsonl: the name is not UTF-8 or too long: rename the file"
+
+
+def test_of_two_that_ask_on_an_object_store_one_is_first() -> None:
+    ledger = Ledger(f"memory://{uuid.uuid4().hex}")
+    upload = Upload(uri="s3://b/up/x.jsonl", etag="1", size=3)
+    assert [ledger.mark_asked(upload, 1) for _ in range(2)] == [True, False]
+    entries = {str(upload.id): Entry(asked=1, copied=True)}
+    assert list(ledger.under_way(entries)) == [upload]
+    assert [type(u) for u in ledger.under_way(entries)] == [Upload]
+
+
+def test_a_file_that_is_no_part_of_the_ledger_is_passed_over(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "store"))
+    upload = put(tmp_path / "a.jsonl")
+    assert ledger.mark_asked(upload, 1)
+    folder = tmp_path / "store" / "uploads"
+    for place in (folder, folder / str(upload.id)):
+        (place / ".DS_Store").write_text("x")
+    (folder / str(upload.id) / "claim-00001 (copy)").write_text("x")
+    assert {name: entry.asked for name, entry in ledger.entries().items()} == {str(upload.id): 1}
+    assert ledger.entry(upload).claims == 0
 
 
 @pytest.mark.parametrize(
@@ -75,6 +108,13 @@ def test_a_snapshot_is_of_exactly_one_version(tmp_path: Path) -> None:
     with pytest.raises(UploadGone, match="was deleted"):
         ledger.snapshot(upload)
     assert Path(copy).read_text() == "one"
+
+
+def test_a_local_file_that_cannot_be_read(tmp_path: Path) -> None:
+    upload = find_upload(str(tmp_path))  # a directory: root may read every file
+    assert upload is not None
+    with pytest.raises(Unreachable, match="cannot be read; check its permissions"):
+        list(read_upload(upload))
 
 
 def test_a_file_that_grows_while_it_is_read_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
