@@ -36,7 +36,7 @@ class Endpoint(Settings):
     def _has_host(cls, value: str | None) -> str | None:
         if value is not None:
             url = urlsplit(value)
-            if url.scheme not in ("http", "https") or not url.hostname:
+            if url.scheme not in ("http", "https") or not url.hostname or not _can_be_asked(value):
                 raise ValueError("expected a URL like http://127.0.0.1:8000")
             if url.username is not None or url.password is not None:
                 raise ValueError(
@@ -44,6 +44,12 @@ class Endpoint(Settings):
                     "the key in api_key_env"
                 )
         return value
+
+    @model_validator(mode="after")
+    def _one_server(self) -> Self:
+        if self.managed and self.base_url is not None:
+            raise ValueError("give managed: true, which starts a server here, or a base_url, not both")
+        return self
 
     @property
     def is_private(self) -> bool:
@@ -59,6 +65,16 @@ class Endpoint(Settings):
             # Single-label names and these suffixes never resolve on the public internet.
             return "." not in host or host.endswith((".local", ".internal", ".svc", ".cluster.local", ".lan"))
         return address.is_private or address.is_loopback
+
+
+def _can_be_asked(url: str) -> bool:
+    """Whether host and port are such that a client would take them."""
+    import httpx
+
+    try:
+        return httpx.URL(url).port is None or urlsplit(url).port is not None  # which has to be below 65,536
+    except (httpx.InvalidURL, ValueError):
+        return False
 
 
 class TargetEndpoint(Endpoint):

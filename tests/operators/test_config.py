@@ -4,6 +4,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from operators.config import DEFAULT_CHAINS, Endpoint, SearchConfig, Step, load_config, parse
 from operators.errors import ConfigError
@@ -85,6 +86,27 @@ def test_environment_variables(write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ROWS")
     with pytest.raises(ConfigError, match=r"search\.yaml: the environment variable ROWS is not set"):
         load_config(file)
+
+
+@pytest.mark.parametrize("held", ["/data/run #3/it's: [x", "1234567", "yes", "{a: 1}", "line\nline"])
+def test_what_a_variable_holds_is_text_whatever_it_looks_like(
+    write, monkeypatch: pytest.MonkeyPatch, held
+) -> None:
+    monkeypatch.setenv("HELD", held)
+    monkeypatch.setenv("ROUNDS", "3")
+    file = write("# a comment may name ${ANYTHING}\ndata: {input: '${HELD}'}\nbudget: {rounds: '${ROUNDS}'}")
+    config = load_config(file)
+    assert (config.data.input, config.budget.rounds) == (held, 3)
+
+
+def test_keys_given_twice_are_named_and_anchors_may_be_merged(write) -> None:
+    twice = "data: {input: x}\ntraining: {steps: 3}\nseed: 1\ntraining:\n  racing: {enabled: true}"
+    with pytest.raises(ConfigError, match=r"search\.yaml: line 4 gives training again, after line 2: join them"):
+        load_config(write(twice))
+    with pytest.raises(ConfigError, match=r"search\.yaml: line 2 gives input again, after line 2"):
+        load_config(write("seed: 1\ndata: {input: x, input: y}"))
+    merged = "data: {input: x}\nendpoints:\n  judge: &j {model: m, base_url: 'http://j:1'}\n"
+    assert load_config(write(merged + "  rewriter: {<<: *j, model: n}")).endpoints.rewriter.model == "n"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +217,18 @@ def test_private_hosts(url: str) -> None:
 )
 def test_external_hosts(url: str | None) -> None:
     assert not Endpoint(base_url=url).is_private
-    assert Endpoint(base_url=url, managed=True).is_private
+    assert Endpoint(managed=True).is_private
+
+
+@pytest.mark.parametrize("url", ["http://vllm:80OO", "http://vllm:99999", "http://10.0.0.300:8000", "vllm:8000"])
+def test_an_address_that_nobody_can_ask_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="expected a URL like"):
+        Endpoint(base_url=url)
+
+
+def test_one_server_answers_in_a_role() -> None:
+    with pytest.raises(ValidationError, match=r"give managed: true, .* or a base_url, not both"):
+        Endpoint(base_url="http://vllm:8000", managed=True)
 
 
 @pytest.mark.parametrize(
