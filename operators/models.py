@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import shutil
 import uuid
 from pathlib import Path
 
@@ -52,9 +53,13 @@ def local_path(model: str) -> Path:
 @functools.cache
 def model_digest(model: str) -> str:
     """Identity of a model's weights and tokenizer: file names, sizes, and the content of all files below
-    1 MB and of the head and tail of larger ones (hashing 16 GB of weights at every start would cost minutes)."""
+    1 MB and of the head and tail of larger ones (hashing 16 GB of weights at every start would cost minutes).
+    Model cards and hidden files, in which a download keeps its dates, are no part of it."""
     parts = []
-    for file in sorted(p for p in local_path(model).rglob("*") if p.is_file()):
+    folder = local_path(model)
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if file.suffix == ".md" or any(part.startswith(".") for part in file.relative_to(folder).parts):
+            continue
         size = file.stat().st_size
         with file.open("rb") as f:
             head = f.read(1 << 20)
@@ -87,13 +92,15 @@ def _smollm2() -> Path:
     plain = AutoModelForCausalLM.from_config(_without_gguf_marks(model.config))
     plain.load_state_dict(model.state_dict())
     partial = target.with_name(f".{SMOLLM2}.{uuid.uuid4().hex}")
-    plain.to(torch.bfloat16).save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
     try:
+        plain.to(torch.bfloat16).save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
         partial.rename(target)  # the directory appears only when it is complete
     except OSError:
-        if not target.exists():
+        if not target.exists():  # else another process was faster
             raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return target
 
 
