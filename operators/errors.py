@@ -53,6 +53,12 @@ class WorkerDied(JobError):
     """The process or machine that ran a job is gone. Trying again may help."""
 
 
+def may_hold_text(error: BaseException) -> bool:
+    """Whether it is a failure of work, rather than an order to end it. A panic in a Rust library is no Exception
+    in Python, and quotes the text that it was about."""
+    return isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
+
+
 def without_text(error: BaseException) -> AutoDPError:
     """The same failure with nothing in it that could quote a record.
 

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
-from operators.errors import ConfigError, JobError, Unreachable, WorkerDied, without_text
+from operators.errors import ConfigError, JobError, Unreachable, WorkerDied, may_hold_text, without_text
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -161,13 +163,15 @@ def run(
     `num_cpus` None stands for all cores of a local Ray, and for one of a cluster, whose nodes may differ.
 
     `function` must be importable by workers. A failure comes back as an AutoDPError without any text of a
-    record; a dead worker as WorkerDied, which the caller may retry.
+    record; a dead worker as WorkerDied, which the caller may retry. Raises ConfigError where a local Ray has not
+    what is asked for; a cluster may grow, and is waited for.
     """
     connect(cluster)
     import ray
 
     if num_cpus is None:
         num_cpus = 1 if cluster.address else ray.cluster_resources()["CPU"]
+    _check_resources(function.__name__, cluster, CPU=num_cpus, GPU=num_gpus)
     board = _board()
     key = uuid.uuid4().hex
     # The same process count for every job: torch in a worker sizes its thread pool by OMP_NUM_THREADS, which
@@ -190,6 +194,24 @@ def run(
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
+
+
+def _check_resources(what: str, cluster: Cluster, **asked: float) -> None:
+    """Ray lets a job wait for ever that asks for more than there is, and does not say so."""
+    import ray
+
+    known = ray.cluster_resources()
+    short = [f"{n:g} {kind}s of {known.get(kind, 0):g}" for kind, n in asked.items() if n > known.get(kind, 0)]
+    if not short:
+        return
+    asks = f"the Ray job {what} asks for {' and '.join(short)}"
+    if cluster.address:
+        logger.warning("%s that the cluster has now: it waits until machines join", asks)
+        return
+    raise ConfigError(
+        f"{asks} that this machine's Ray has: lower training.num_cpus, training.num_gpus or embedding.num_cpus, "
+        "raise cluster.num_cpus, or give the cluster.address of a Ray that has them"
+    )
 
 
 def own_cpus() -> int:
@@ -232,7 +254,9 @@ def _call(
 
     try:
         return function(*args, progress=progress, **kwargs)
-    except Exception as e:
+    except BaseException as e:
+        if not may_hold_text(e):
+            raise
         return without_text(e).with_traceback(None)
 
 

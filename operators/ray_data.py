@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from operators import jobs
 from operators.config import Cluster
 from operators.data.s3 import S3Access, access_in_use, use_access
-from operators.errors import ConfigError, without_text
+from operators.errors import ConfigError, may_hold_text, without_text
 
 LARGEST = 50_000
 """What the items of one call may add up to. Ray Data sees that a call is done, and sends the next, up to a fifth
@@ -107,7 +107,9 @@ def _call(row: dict[str, Any]) -> dict[str, Any]:
         function, items = pickle.loads(row["work"])
         for item in items:
             outcomes.append(pickle.dumps(function(item)))
-    except Exception as e:
+    except BaseException as e:
+        if not may_hold_text(e):
+            raise
         failure = without_text(e).with_traceback(None)
         failure.__cause__ = failure.__context__ = None
         outcomes.append(pickle.dumps(failure))

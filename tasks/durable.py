@@ -19,7 +19,7 @@ from prefect.transactions import IsolationLevel
 
 from operators.data.s3 import S3Access, access_in_use
 from operators.digest import digest, sha256_bytes
-from operators.errors import AutoDPError, EndpointDown, WorkerDied, without_text
+from operators.errors import AutoDPError, EndpointDown, WorkerDied, may_hold_text, without_text
 from tasks.locks import ThreadLocks
 
 P = ParamSpec("P")
@@ -85,7 +85,9 @@ def silenced(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except Exception as e:
+        except BaseException as e:
+            if not may_hold_text(e):
+                raise
             error = without_text(e)
         # Outside the except block, and cleared: a chained cause (a parser's error, say) may hold the text.
         error.__cause__ = error.__context__ = None

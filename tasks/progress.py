@@ -67,10 +67,14 @@ def shown() -> Iterator[Callable[[str, int, int], None]]:
             return
         last = now
         share = 100.0 * done / max(total, 1)
-        if artifact is None:
-            artifact = create_progress_artifact(share, description=f"{name}: {label}")  # type: ignore[assignment]
-        else:
-            update_progress_artifact(artifact, share, description=f"{name}: {label}")
+        known, artifact = artifact, None
+        # Work goes on where its progress cannot be shown; an artifact that was lost is made anew.
+        with suppress(Exception):
+            if known is None:
+                known = create_progress_artifact(share, description=f"{name}: {label}")  # type: ignore[assignment]
+            else:
+                update_progress_artifact(known, share, description=f"{name}: {label}")
+            artifact = known
 
     try:
         yield progress

@@ -13,6 +13,7 @@ from operators.errors import (
     DataError,
     EndpointError,
     JobError,
+    may_hold_text,
     without_text,
 )
 
@@ -26,6 +27,15 @@ def test_errors_survive_pickling(kind: type[AutoDPError]) -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind
     assert str(copy) == str(error)
+
+
+def test_a_panic_of_a_library_is_a_failure_and_an_order_to_end_is_none() -> None:
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})(f"inside {RECORD!r}")
+    assert may_hold_text(panic)
+    assert RECORD not in str(without_text(panic))
+    assert may_hold_text(ValueError(RECORD))
+    assert not may_hold_text(KeyboardInterrupt())
+    assert not may_hold_text(SystemExit(1))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from operators import jobs
 from operators.config import Cluster
-from operators.errors import JobError, WorkerDied
+from operators.errors import ConfigError, JobError, WorkerDied
 
 HERE = Cluster(num_cpus=1)
 
@@ -33,6 +33,17 @@ def test_a_worker_without_the_code_is_not_called_dead(monkeypatch):
     with pytest.raises(JobError, match=r"could not begin on its worker .* same packages") as caught:
         jobs.run(module.work, cluster=HERE)
     assert not isinstance(caught.value, WorkerDied)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("asked", "says"), [({"num_gpus": 3}, "3 GPUs of "), ({"num_cpus": 999}, "999 CPUs of ")])
+def test_what_this_machine_has_not_is_not_waited_for(asked, says):
+    with pytest.raises(ConfigError, match=rf"the Ray job work asks for {says}.* lower training\.num_cpus"):
+        jobs.run(work, cluster=HERE, **asked)
+
+
+def work(progress: jobs.Progress) -> None:
+    """Never begins."""
 
 
 @pytest.mark.e2e
