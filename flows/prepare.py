@@ -75,7 +75,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         embedding = in_store(embed, config.store).submit(dataset, embedder, embedder_sha256, runtime)
         embedding.wait()
         if was_executed(embedding):
-            warm_up(config.endpoints)  # something is new: a managed server will be needed, and takes a minute
+            warm_up(config, chains)  # something is new: a managed server will be needed, and takes a minute
         reference = in_store(summarize, config.store)(
             embedding.result(), embedder, embedder_sha256, config.seed, config.store
         )

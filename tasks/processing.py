@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from operators import jobs, processing
-from operators.config import Endpoint, Endpoints, Step
+from operators.config import Endpoint, SearchConfig, Step
 from operators.data.store import DatasetRef
 from operators.errors import ConfigError
 from operators.llm.connection import Connection
@@ -125,10 +125,22 @@ def needs_model(specs: Sequence[OperatorSpec]) -> bool:
     return any(operators()[s.name].needs_model for s in specs)
 
 
-def warm_up(endpoints: Endpoints) -> None:
-    """Starts managed servers without waiting for them, so that they load while other work runs."""
-    from operators.llm.vllm import shared_server
+def warm_up(config: SearchConfig, chains: Mapping[Team, Sequence[OperatorSpec]]) -> None:
+    """Starts the managed servers that the search will ask, without waiting for them, so that they load while other
+    work runs."""
+    for endpoint in asked_by(config, chains):
+        if endpoint.managed:
+            from operators.llm.vllm import shared_server
 
-    for endpoint in (endpoints.rewriter, endpoints.judge, endpoints.strategist):
-        if endpoint is not None and endpoint.managed:
             shared_server(endpoint.model, gpu_memory_share=endpoint.gpu_memory_share).start()
+
+
+def asked_by(config: SearchConfig, chains: Mapping[Team, Sequence[OperatorSpec]]) -> list[Endpoint]:
+    """The endpoints of models that write, judge or propose which a search with these teams will ask."""
+    endpoints, targeting = config.endpoints, config.targeting
+    roles = [
+        (endpoints.rewriter, any(map(needs_llm, chains.values()))),
+        (endpoints.judge, config.judging.method != "reference" or (targeting.enabled and targeting.labels > 0)),
+        (endpoints.strategist, config.strategist_kind in ("claude", "hybrid")),
+    ]
+    return [endpoint for endpoint, asked in roles if endpoint is not None and asked]
