@@ -42,10 +42,14 @@ class Output:
         """Removes what is named like the file but for its suffix: it was written from another kind of file."""
         from operators.data.containers import filesystem
 
-        fs, path = filesystem(self.uri(name.partition(".")[0]))
-        for other in [path, *fs.glob(f"{path}.*")]:
-            if posixpath.basename(other) != name and fs.exists(other):
-                fs.rm(other, recursive=True)
+        fs, root = filesystem(self.root)
+        with contextlib.suppress(FileNotFoundError):
+            for other in fs.ls(root, detail=False):
+                folder, found = posixpath.split(other.rstrip("/"))
+                # An object store may list the mark of the folder itself.
+                alike = found != name and found.partition(".")[0] == name.partition(".")[0]
+                if alike and folder == root.rstrip("/"):
+                    fs.rm(other, recursive=True)
 
 
 def read_bytes(uri: str) -> bytes:

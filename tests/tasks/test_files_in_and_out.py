@@ -57,11 +57,14 @@ def test_bad_rows_of_the_version_before_do_not_stay(tmp_path: Path) -> None:
     assert output.read_bytes() == made.read_bytes()
 
 
-def test_a_set_in_another_kind_of_file_does_not_stay_beside_the_new_one(tmp_path: Path) -> None:
-    (tmp_path / "processed").mkdir()
-    (tmp_path / "processed" / "dataset_info.json").write_text("{}")
+@pytest.mark.parametrize("place", ["runs", "runs [old] *", "processed"])
+def test_a_set_in_another_kind_of_file_does_not_stay_beside_the_new_one(tmp_path: Path, place: str) -> None:
+    root = tmp_path / place
+    Output(str(root)).keep_alone("processed.jsonl")
+    (root / "processed").mkdir(parents=True)
+    (root / "processed" / "dataset_info.json").write_text("{}")
     for name in ("processed.csv", "processed.jsonl", "processed.jsonl.gz", "processed_by_hand.csv", "report.html"):
-        (tmp_path / name).write_text("")
-    Output(str(tmp_path)).keep_alone("processed.jsonl")
-    left = {p.name for p in tmp_path.iterdir()}
+        (root / name).write_text("")
+    Output(str(root)).keep_alone("processed.jsonl")
+    left = {p.name for p in root.iterdir()}
     assert left == {"processed.jsonl", "processed_by_hand.csv", "report.html"}
