@@ -23,11 +23,22 @@ from operators.llm.checks import (
         "It says so. <data-12ab9f>",
         "fine <|im_end|>",
         "The improved answer is good.",
+        "I’m sorry, but I can’t help with that medical question.",
+        "Sorry, but I can't help with that.",
+        "Unfortunately, I am unable to answer this.",
+        "抱歉，我无法回答这个问题。",
+        "作为一个人工智能语言模型，我不能。",
+        "好的，以下是改写后的回答：多喝水。",
+        "答案：多喝水。",
+        "Lo siento, no puedo ayudar con eso.",
+        "Es tut mir leid, das weiß ich nicht.",
+        "Réponse : boire de l'eau.",
     ],
 )
 def test_residue_is_seen_unless_it_was_there_before(text):
     assert has_residue(text)
     assert not has_residue("Surely a sign of disease; here, it is rare.")
+    assert not has_residue("Unfortunately there is no cure. 对不起作用的药物要停用。")
     if "<" not in text:
         assert not has_residue(text, original=text)
 
@@ -58,6 +69,22 @@ def test_negation():
     assert negations("It isn’t safe WITHOUT food.") == 2
     assert negations("A notable node of the nose.") == 0
     assert [negations(t) for t in ("Nicht mit Alkohol.", "不要吃药，没有用。", "Ne pas boire.")] == [1, 2, 1]
+    for denied, said in [
+        ("孕妇不建议服用这种药物", "孕妇建议服用这种药物"),
+        ("不吃", "吃"),
+        ("Tome el medicamento sin alimentos.", "Tome el medicamento con alimentos."),
+        ("Avoid aspirin if pregnant.", "Take aspirin if pregnant."),
+        ("weder Milch noch Saft", "entweder Milch oder Saft"),
+        ("Nothing helps.", "Something helps."),
+    ]:
+        assert negations(denied) == negations(said) + 1
+    assert negations("不同的药物非常多，未来不断增加，除非无论如何") == 0
+
+
+def test_what_reads_the_same():
+    assert normalized("Ｗhat — IS it?!") == "what is it"
+    assert normalized("कि दिन में") != normalized("की दीन मे"), "vowel signs make other words"
+    assert normalized("كِتَاب") == normalized("كتاب")
 
 
 def test_script_overlap():

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from messages_peer import message
@@ -7,6 +8,7 @@ from operators.config import Endpoint
 from operators.data.records import Message, Record
 from operators.llm.client import LLMClient
 from operators.teams.base import Context
+from operators.teams.optimization.rewrite import WINDOW, windows
 from operators.teams.registry import build
 
 QUESTION = "wat is teh dose of aspirin for a adult??"
@@ -100,6 +102,13 @@ def test_a_rewrite_that_fails_a_check_leaves_the_original(rewriter, said, counte
         ("take 5 mg at morning and 10 mg at night", "At night take 10 mg, and 5 mg at morning.", None),
         ("服用五毫克，一天三次", "请服用九毫克，一天三次。", "rejected_numbers"),
         ("服用五毫克，一天三次", "请服用5毫克，每天3次。", None),
+        ("take three to five tablets", "Take two to five tablets.", "rejected_numbers"),
+        ("take two 5 mg tablets", "Take four 5 mg tablets.", "rejected_numbers"),
+        ("每日两到三次服用", "每日一到三次服用。", "rejected_numbers"),
+        ("dreimal täglich nemen", "Zweimal täglich nehmen.", "rejected_numbers"),
+        ("dos comprimidos tres vezes al día", "Tres comprimidos tres veces al día.", "rejected_numbers"),
+        ("the dose was doubled", "The dose was tripled.", "rejected_numbers"),
+        ("a third of the tablet", "A quarter of the tablet.", "rejected_numbers"),
     ],
 )
 def test_a_reversed_fact_is_rejected_and_another_spelling_is_not(rewriter, before, after, counter):
@@ -107,6 +116,48 @@ def test_a_reversed_fact_is_rejected_and_another_spelling_is_not(rewriter, befor
     params = {"min_similarity": -1, "length_tolerance": 1}
     _, report = build("rewrite_answer", params).run([record("a", QUESTION, before, flagged=True)], ctx)
     assert report.counts == ({counter: 1, "rewritten_turns": 0} if counter else {"rewritten_turns": 1})
+
+
+def test_a_rewrite_that_departs_at_the_end_of_a_long_turn_is_rejected(rewriter):
+    start = (
+        "The nurse washes both hands, puts on gloves and takes the old dressing off from the outside inwards. " * 2
+    )
+    start += "She looks at its edges, colour and depth, and notes in the chart what she has seen. " * 3
+    end = "Then the wound is cleaned with sterile water and covered with a fresh dressing by the nurse."
+    other = "Then the museum is opened for all our guests and shows the finest paintings of old masters."
+    before = start + end
+    for said, counter in ((start + other, "rejected_similarity"), (before.replace("both", "her"), "")):
+        ctx, _ = rewriter(said)
+        _, report = build("rewrite_answer").run([record("a", QUESTION, before, flagged=True)], ctx)
+        assert report.counts.get(counter, 0) == bool(counter)
+        assert report.counts["rewritten_turns"] == (not counter)
+
+
+HAN = "".join(map(chr, range(0x4E00, 0x5100)))
+
+
+@pytest.mark.parametrize("text", ["", "short", "/".join(map(str, range(400))), HAN])
+def test_windows_cover_a_text_in_its_order(text):
+    parts = windows(text)
+    assert text.startswith(parts[0])
+    assert text.endswith(parts[-1])
+    assert all(len(p) <= WINDOW for p in parts)
+    place = 0
+    for part in parts:
+        found = text.find(part, max(place - WINDOW, 0))
+        assert 0 <= found <= place, "no gap between a part and those before it"
+        place = max(place, found + len(part))
+    assert place == len(text)
+
+
+def test_no_evaluation_record_is_written_into_the_set(rewriter):
+    sealed = record("sealed", BETTER_QUESTION, BETTER)
+    ctx, _ = rewriter(BETTER)
+    ctx = replace(ctx, held_out=(sealed,))
+    noisy = record("a", BETTER_QUESTION, ANSWER, flagged=True)
+    out, report = build("rewrite_answer").run([noisy], ctx)
+    assert out == [noisy]
+    assert report.counts == {"rejected_evaluation": 1, "rewritten_turns": 0}
 
 
 @pytest.mark.parametrize(
