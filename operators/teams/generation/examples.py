@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Literal
 
@@ -16,13 +17,24 @@ EXAMPLE_CHARACTERS = 400
 
 
 def example_pool(records: Sequence[Record]) -> list[Record]:
-    """Records fit to be shown: a question and an answer, both short, written by people, clean if any is."""
+    """Records fit to be shown: a question and its answer, both short, written by people, clean if any is. Of a
+    longer conversation the first exchange, which needs nothing before it to be understood."""
     complete = [
-        r
+        opening
         for r in records
-        if not r.generated_by and all(0 < len(t.strip()) <= EXAMPLE_CHARACTERS for t in (r.question, r.answer))
+        if not r.generated_by
+        and (opening := _opening(r))
+        and all(0 < len(t.strip()) <= EXAMPLE_CHARACTERS for t in (opening.question, opening.answer))
     ]
     return [r for r in complete if not to_process(r)] or complete
+
+
+def _opening(record: Record) -> Record | None:
+    """The record up to its first answer, where that follows its first question and nothing else was said."""
+    spoken = [i for i, m in enumerate(record.messages) if m.role != "system"]
+    if len(spoken) < 2 or [record.messages[i].role for i in spoken[:2]] != ["user", "assistant"]:
+        return None
+    return record if len(spoken) == 2 else replace(record, messages=record.messages[: spoken[1] + 1])
 
 
 def pick(pool: Sequence[Record], count: int, *seed: object) -> list[Record]:

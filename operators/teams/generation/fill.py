@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -45,7 +46,7 @@ class Fill(Operator[FillParams]):
     their quality flag: a turn is missing or it is not."""
 
     team = Team.GENERATION
-    version = 2
+    version = 3
     needs_llm = True
     params_type = FillParams
     wanted: ClassVar[Literal["question", "answer"]]
@@ -99,13 +100,14 @@ class Fill(Operator[FillParams]):
     ) -> dict[int, Record]:
         """The records whose gap the model filled with something that passes the checks."""
         answers = ask_each(self, context, self._requests(records, gaps, shown, context), len(gaps))
+        parroted = [json.loads(said)[self.wanted] for _, said in shown]
         written: dict[int, Record] = {}
         for gap, given in zip(gaps, answers, strict=True):
             if given.parsed is None:
                 continue  # counted by `ask_each`
             text = given.parsed[self.wanted].strip()
             record = records[gap.record]
-            if reason := self._problem(text, record, gap.turn):
+            if reason := self._problem(text, record, gap.turn, parroted):
                 self.count(f"rejected_{reason}")
             else:
                 written[gap.record] = self._filled(record, gap.turn, text)
@@ -132,8 +134,8 @@ class Fill(Operator[FillParams]):
     def _ask(self, turns: Sequence[tuple[str, str]]) -> str:
         return f"{data_block(turns)}\n{self.instruction}"
 
-    def _problem(self, text: str, record: Record, turn: int) -> str | None:
-        sources = [m.content for m in record.messages if m.content.strip()]
+    def _problem(self, text: str, record: Record, turn: int, parroted: Sequence[str]) -> str | None:
+        sources = [*(m.content for m in record.messages if m.content.strip()), *parroted]
         if not text:
             return "empty"
         if distinct_tokens(text) < self.params.min_words:

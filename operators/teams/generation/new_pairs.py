@@ -43,7 +43,7 @@ class NewPairs(Operator[NewPairsParams]):
 
     name = "new_pairs"
     team = Team.GENERATION
-    version = 2
+    version = 3
     needs_llm = True
     params_type = NewPairsParams
 
@@ -61,13 +61,16 @@ class NewPairs(Operator[NewPairsParams]):
         requests = (self._request(shown, context) for shown in draws)
         answers = ask_each(self, context, requests, len(draws))
         candidates = []
+        ids = {r.id for r in records}
         for shown, given in zip(draws, answers, strict=True):
             if given.parsed is None:
                 continue  # counted by `ask_each`
             if reason := self._problem(given, shown):
                 self.count(f"rejected_{reason}")
+            elif (record := self._record(given, shown)).id in ids:
+                self.count("rejected_duplicate")  # of a pair written before, which was changed since
             else:
-                candidates.append(self._record(given, shown))
+                candidates.append(record)
         questions = [c.question for c in candidates]
         why = overlaps(candidates, records, context.held_out, self.params.duplicate_threshold, questions=questions)
         for reason in filter(None, why):

@@ -200,6 +200,38 @@ def test_an_evaluation_question_in_other_words_is_not_taken(records, context):
     assert report.counts == {"rejected_evaluation": 1}
 
 
+def test_examples_of_conversations_are_their_first_exchanges(context):
+    chats = [
+        record(i, f"What is {t}?", m, "And what does the ticket cost?", f"A ticket costs {i + 20} euros.")
+        for i, (t, m) in enumerate(zip(TERMS, MEANINGS, strict=True))
+    ]
+    chats.append(record("opened", "", "How can I help?", "What is it?", "A cold."))
+    ctx, peer = context(lambda _text, _body, _n: {"answer": "A loss of bone substance that comes with age."})
+    run("fill_answer", [*chats, record("gap", "What is osteoporosis?", "")], ctx)
+    turns = [m["content"] for m in peer.requests[0]["messages"][:-1]]
+    shown = {(asked, json.loads(said)["answer"]) for asked, said in zip(turns[::2], turns[1::2], strict=True)}
+    assert len(shown) == 3
+    for asked, said in shown:
+        assert any(f"What is {t}?" in asked and said == m for t, m in zip(TERMS, MEANINGS, strict=True))
+
+
+def test_an_answer_parroted_from_the_examples_fills_nothing(records, context):
+    ctx, _ = context(lambda _text, body, _n: json.loads(body["messages"][1]["content"]))
+    out, report = run("fill_answer", [*records, record("gap", "How is scurvy treated in children?", "")], ctx)
+    assert out[-1].answer == ""
+    assert report.counts == {"rejected_copies_prompt": 1, "filled": 0}
+
+
+def test_a_pair_that_was_changed_since_it_was_written_is_not_added_twice(records, context):
+    pair = {"question": "What does photophobia mean?", "answer": "Discomfort of the eyes in bright light."}
+    ctx, _ = context(lambda _text, _body, _n: pair)
+    once, _ = run("new_pairs", records, ctx, count=1)
+    changed = once[-1].with_contents(["What is meant by sensitivity to light?", "Eyes that hurt in the sunshine."])
+    again, report = run("new_pairs", [*records, changed], ctx, count=1)
+    assert [r.id for r in again] == [r.id for r in once]
+    assert report.counts["rejected_duplicate"] == 1
+
+
 def test_long_records_are_left_out(records, context):
     ctx, peer = context(lambda *_: pytest.fail("asked"))
     long = record("long", "why " * 3000, "")
