@@ -68,7 +68,7 @@ class Embedding(Settings):
         return STATIC_MINILM if rows > self.static_above else MINILM
 
 
-FLAGS_VERSION = 8
+FLAGS_VERSION = 9
 """Goes up when the same settings would flag other records of the same set."""
 
 

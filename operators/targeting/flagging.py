@@ -108,7 +108,7 @@ def flag_records(
 def _lacks_side(records: Sequence[Record], labels: Sequence[bool | None]) -> np.ndarray:
     """Where a question or an answer is missing and no label calls the record clean: a fault that needs no
     classifier. A set of which most records lack a side is meant to be so."""
-    lacks = np.array([not all(side.strip() for side in r.sides) for r in records], bool)
+    lacks = np.array([not (r.question.strip() and r.answer.strip()) for r in records], bool)
     if lacks.mean() > 0.5:
         return np.zeros(len(records), bool)
     return lacks & np.array([v is not False for v in labels], bool)

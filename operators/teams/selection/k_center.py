@@ -38,6 +38,7 @@ class KCenter(SelectionOperator[KCenterParams]):
     """
 
     name = "k_center"
+    version = 2
     params_type = KCenterParams
 
     def choose(self, records: list[Record], keep: int, context: Context) -> list[int]:

@@ -17,7 +17,7 @@ class NearestToDevelopment(SelectionOperator[SelectionParams]):
     """
 
     name = "nearest_to_development"
-    version = 2
+    version = 3
     params_type = SelectionParams
 
     def choose(self, records: list[Record], keep: int, context: Context) -> list[int]:

@@ -12,6 +12,7 @@ from operators.errors import ConfigError, DataError
 from operators.record_vectors import embed_records
 from operators.targeting import Targeting, flag_records
 from operators.targeting.classifier import with_labels
+from operators.targeting.flagging import _lacks_side
 
 PARTS = ("heart", "liver", "lung", "kidney", "brain", "skin", "bone", "eye", "ear", "nose")
 
@@ -104,6 +105,19 @@ def test_a_side_that_is_missing_is_low_quality_unless_a_label_says_otherwise():
     assert found.flags[7] is True
     assert found.flags[31] is True
     assert found.probabilities[9] < found.probabilities[7]
+
+
+def test_a_question_is_missing_whatever_the_system_says():
+    records = [
+        Record(str(i), (Message("system", "You are a nurse."), Message("user", q), Message("assistant", a)))
+        for i, (q, a) in enumerate([("", a) if i in (7, 9) else (q, a) for i, (q, a) in enumerate(pairs(60))])
+    ]
+    chats = [
+        Record(r.id, (*r.messages, Message("user", "And then?"), Message("assistant", "Rest."))) for r in records
+    ]
+    chats[31] = Record("31", (*chats[31].messages[:-1], Message("assistant", " ")))
+    assert {i for i, lacks in enumerate(_lacks_side(records, [None] * 60)) if lacks} == {7, 9}
+    assert {i for i, lacks in enumerate(_lacks_side(chats, [None] * 60)) if lacks} == {7, 9, 31}
 
 
 def test_identical_rows_stop_no_neighbour_search_and_no_tree():
