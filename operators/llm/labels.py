@@ -36,8 +36,9 @@ def read(content: bytes, labels: tuple[str, ...]) -> Reply | None:
         body = json.loads(content)
         found: dict[str, float] = {}
         for token in body["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
-            if (label := token["token"].strip()) in labels:
-                found[label] = found.get(label, 0.0) + math.exp(token["logprob"])
+            # vLLM fills the list with tokens of a log-probability of -9999: no choice of the model's.
+            if (label := token["token"].strip()) in labels and (p := math.exp(token["logprob"])) > 0:
+                found[label] = found.get(label, 0.0) + p
         usage = body["usage"]
         return Reply(json.dumps(found), "end_turn", int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):

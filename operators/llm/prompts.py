@@ -25,6 +25,10 @@ _TEMPLATE = re.compile(
 )
 
 
+_LINE_END = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""What ends a line besides its usual end."""
+
+
 def without_template_tokens(text: str) -> str:
     """`text` without the special tokens of chat templates and without data tags, also those that appear once
     others are removed."""
@@ -42,8 +46,9 @@ def data_block(parts: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
     """
     pairs = list(parts.items() if isinstance(parts, Mapping) else parts)
     labels = "|".join(sorted({re.escape(label) for label, _ in pairs}))
-    posing = re.compile(rf"^(?=[^\S\n]*(?:{labels})[^\S\n]*:)", re.IGNORECASE | re.MULTILINE)
-    texts = [posing.sub("> ", without_template_tokens(text).strip()) for _, text in pairs]
+    posing = re.compile(rf"^(?=(?:[^\w\n]|_)*(?:{labels})(?:[^\w\n:：]|_)*[:：])", re.IGNORECASE | re.MULTILINE)
+    lines = [_LINE_END.sub("\n", without_template_tokens(text).strip()) for _, text in pairs]
+    texts = [posing.sub("> ", text) for text in lines]
     body = "\n".join(f"{label}: {text}" for (label, _), text in zip(pairs, texts, strict=True))
     tag = f"data-{digest('data-tag', body.encode('utf-8', 'replace').decode())[:6]}"
     return f"<{tag}>\n{body}\n</{tag}>"

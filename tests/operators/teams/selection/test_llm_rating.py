@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from judge_peers import completion
@@ -45,6 +46,17 @@ def test_the_best_rated_are_kept_and_invalid_ratings_rank_last(rater):
     assert report.counts["no_answer_invalid"] == 1
     kept, _ = build("llm_rating", {"share": 0.75}).run(RECORDS, context)
     assert "odd" not in {r.id for r in kept}
+
+
+def test_a_grade_that_the_model_rules_out_is_no_rating(messages_peer):
+    def behaviour(_body, before):
+        said = completion({"3": 1.0})
+        return said if before else replace(said, body=said.body.replace(b'"logprob": 0.0', b'"logprob": -9999.0'))
+
+    peer = messages_peer(behaviour)
+    context = Context(llm=LLMClient(Endpoint(model="m", base_url=peer.base_url, concurrency=1)))
+    _, report = build("llm_rating", {"rating": "expected"}).run(RECORDS[:2], context)
+    assert (report.counts["rated"], report.counts["no_answer_invalid"]) == (1, 1)
 
 
 def test_a_record_without_an_answer_is_not_asked_about(rater):
