@@ -104,6 +104,34 @@ def test_what_sees_records_has_no_way_out() -> None:
     assert MANIFESTS["vllm-Deployment-vllm"]["spec"]["selector"]["matchLabels"] == {"app": "vllm"}
 
 
+def test_only_the_worker_has_a_way_out() -> None:
+    on = {name: set(service["networks"]) for name, service in COMPOSE["services"].items()}
+    assert {name for name, networks in on.items() if "edge" in networks} == {"worker"}
+    assert {name for name, networks in on.items() if "published" in networks} == {
+        name for name, service in COMPOSE["services"].items() if service.get("ports")
+    }
+    options = COMPOSE["networks"]["published"]["driver_opts"]
+    assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    assert {"-master.telemetry=false", "-webdav=false", "-admin.ui=false"} <= set(
+        COMPOSE["services"]["s3"]["command"]
+    )
+
+
+def test_vllm_serves_the_names_that_are_asked_for() -> None:
+    """As arguments of their own: vLLM's parser takes one value alone after an equals sign."""
+    production = (ROOT / "deployments" / "production.yaml").read_text(encoding="utf-8")
+    asked = set(re.findall(r'base_url: "\$\{AUTODP_VLLM\}", model: (\w+)', production))
+    [container] = PODS["vllm-Deployment-vllm"]["spec"]["containers"]
+    for command in (COMPOSE["services"]["vllm"]["command"], container["args"]):
+        place = command.index("--served-model-name")
+        assert set(command[place + 1 : place + 3]) == asked == {"rewriter", "judge"}
+        assert command[place + 3].startswith("--")
+
+
+def test_what_holds_secrets_is_not_committed() -> None:
+    assert {"infra/.env", "infra/models/"} <= set((ROOT / ".gitignore").read_text(encoding="utf-8").splitlines())
+
+
 def values() -> dict[str, str]:
     return dict(re.findall(r"^(\w+)=(.*)$", (INFRA / "env.example").read_text(encoding="utf-8"), re.M))
 
