@@ -179,6 +179,11 @@ def test_an_automation_for_dead_runs(client: Any, prefect_server: str) -> None:
     (automation,) = client.read_automations_by_name("mark dead runs as crashed")
     assert automation.enabled
     assert [a.type for a in automation.actions] == ["change-flow-run-state"]
+    from prefect.settings import get_current_settings
+
+    beats = get_current_settings().flows.heartbeat_frequency
+    assert beats
+    assert automation.trigger.within.total_seconds() >= 3 * beats, "else a healthy run is called dead"
 
 
 def models() -> dict[str, Any]:
