@@ -12,6 +12,7 @@ import pytest
 import yaml
 from tiny import rows, run_search, search_json, write_jsonl
 
+from operators.config import FLAGS_VERSION
 from operators.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.e2e
@@ -190,8 +191,9 @@ def test_refuses_files_that_are_not_the_recipes(adopted: Path, tmp_path: Path) -
     (tmp_path / "recipe.yaml").write_text(recipe.replace("target_model_sha256: ", "target_model_sha256: 0"))
     with pytest.raises(ConfigError, match="other weights than when it was found"):
         process(**values)
-    flags = {"targeting": {"enabled": True}, "targeting_version": 9}
+    later = FLAGS_VERSION + 1
+    flags = {"targeting": {"enabled": True}, "targeting_version": later}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(yaml.safe_load(recipe) | flags))
-    with pytest.raises(ConfigError, match=r"recipe\.yaml: the recipe was made with version 9 of targeting"):
+    with pytest.raises(ConfigError, match=rf"recipe\.yaml: the recipe was made with version {later} of targeting"):
         process(**values)
     assert not (tmp_path / "out.jsonl").exists()
