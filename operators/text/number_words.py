@@ -5,43 +5,46 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-_SPELLED = {
-    2: "two twice double doubled doubles doubling zwei zwo zweimal zweifach doppelt deux dos doble",
-    3: "three thrice triple tripled triples tripling drei dreimal dreifach trois tres",
-    4: "four vier viermal quatre cuatro",
-    5: "five fünf fünfmal cinq cinco",
-    6: "six sechs sechsmal seis",
-    7: "seven sieben siebenmal sept siete",
-    8: "eight acht achtmal huit ocho",
-    9: "nine neun neunmal neuf nueve",
-    10: "ten zehn zehnmal dix diez",
-    11: "eleven elf onze",
-    12: "twelve dozen zwölf dutzend douze doce",
-    13: "thirteen dreizehn treize trece",
-    14: "fourteen vierzehn quatorze catorce",
-    15: "fifteen fünfzehn quinze quince",
-    16: "sixteen sechzehn seize dieciséis",
-    17: "seventeen siebzehn diecisiete",
-    18: "eighteen achtzehn dieciocho",
-    19: "nineteen neunzehn diecinueve",
-    20: "twenty zwanzig vingt veinte",
-    30: "thirty dreißig dreissig trente treinta",
-    40: "forty vierzig quarante cuarenta",
-    50: "fifty fünfzig cinquante cincuenta",
-    60: "sixty sechzig soixante sesenta",
-    70: "seventy siebzig setenta",
-    80: "eighty achtzig ochenta",
-    90: "ninety neunzig noventa",
+from operators.text.quantities.words import HAN_DIGITS, HAN_TENS, NUMBERS, TWICE
+
+_OTHERS = {
+    2: "double doubled doubles doubling zwei zwo zweimal zweifach doppelt deux dos doble",
+    3: "triple tripled triples tripling drei dreimal dreifach trois tres",
+    4: "vier viermal quatre cuatro",
+    5: "fünf fünfmal cinq cinco",
+    6: "sechs sechsmal seis",
+    7: "sieben siebenmal sept siete",
+    8: "acht achtmal huit ocho",
+    9: "neun neunmal neuf nueve",
+    10: "zehn zehnmal dix diez",
+    11: "elf onze",
+    12: "dozen zwölf dutzend douze doce",
+    13: "dreizehn treize trece",
+    14: "vierzehn quatorze catorce",
+    15: "fünfzehn quinze quince",
+    16: "sechzehn seize dieciséis",
+    17: "siebzehn diecisiete",
+    18: "achtzehn dieciocho",
+    19: "neunzehn diecinueve",
+    20: "zwanzig vingt veinte",
+    30: "dreißig dreissig trente treinta",
+    40: "vierzig quarante cuarenta",
+    50: "fünfzig cinquante cincuenta",
+    60: "sechzig soixante sesenta",
+    70: "siebzig setenta",
+    80: "achtzig ochenta",
+    90: "neunzig noventa",
     100: "hundred hundreds hundert cien ciento",
     1_000: "thousand thousands tausend mille",
     1_000_000: "million millions millionen millón millones",
 }
-_VALUES = {word: str(value) for value, words in _SPELLED.items() for word in words.split()}
+"""What numbers are called in German, French and Spanish, and in English beside the counting words."""
+_VALUES = {word: str(value) for word, value in (NUMBERS | TWICE).items() if value > 1}
+_VALUES |= {word: str(value) for value, words in _OTHERS.items() for word in words.split()}
 _VALUES |= dict.fromkeys(["third", "thirds", "drittel", "tiers", "tercio", "tercios"], "third")
 _VALUES |= dict.fromkeys(["quarter", "quarters", "fourth", "fourths", "viertel", "quart", "quarts"], "quarter")
 _WORD = re.compile(rf"\b(?:{'|'.join(sorted(_VALUES, key=len, reverse=True))})\b", re.IGNORECASE)
-_HAN = {c: str(i) for i, c in enumerate("二三四五六七八九十", 2)} | {"两": "2", "兩": "2"}
-_HAN |= {"百": "100", "千": "1000", "万": "10000", "萬": "10000"}
+_HAN = {c: str(value) for c, value in (HAN_DIGITS | HAN_TENS).items() if 1 < value <= 10_000}
 _IDIOM = re.compile("十分|千万|万一|百分|[三四]肢|四周|四处|五官|二氧化|三叉|万能")
 """In which a numeral counts nothing, or 百分 what stands in digits beside it."""
 _HAN_NUMERAL = re.compile(f"[{''.join(_HAN)}]")
