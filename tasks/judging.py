@@ -106,7 +106,7 @@ def examine_judge(questions: DatasetRef, settings: Judging, task: str, seed: int
 
 @durable(
     "evaluate-sealed",
-    version="3",
+    version="4",
     content=lambda tuned, questions, recipe, model_sha256, answer_tokens, runtime: [  # noqa: ARG005
         tuned.adapter.sha256,
         questions.sha256,

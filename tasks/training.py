@@ -39,7 +39,7 @@ def precision(recipe: Training, runtime: Runtime) -> Precision:
 
 @durable(
     "fine-tune",
-    version="7",
+    version="8",
     content=lambda source, questions, recipe, model_sha256, answer_tokens, runtime, until=None, begun=None: [  # noqa: ARG005
         output_of(source).training_sha256,
         questions.sha256,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from operators.training.likelihood import mean_losses
@@ -38,13 +39,11 @@ def projected_gradients(
     import numpy as np
     import torch
     from sklearn.preprocessing import normalize
-    from sklearn.random_projection import SparseRandomProjection
 
     model.eval()
     layers = trained_layers(model)
     weights = sum(layer.weight.numel() for layer in layers)
-    projection = SparseRandomProjection(dimensions, dense_output=True, random_state=seed % 2**32)
-    projection.fit(np.zeros((1, weights), np.float32))
+    projection = _projection(weights, dimensions, seed)
     result = np.zeros((len(examples), dimensions), np.float32)
     done = 0
     for batch in length_batches(examples, tokens_per_batch):
@@ -60,6 +59,15 @@ def projected_gradients(
         done += len(batch)
         progress(done, len(examples))
     return np.asarray(normalize(result, copy=False))
+
+
+@lru_cache(maxsize=1)  # the questions' gradients and the records' pass the same
+def _projection(weights: int, dimensions: int, seed: int) -> Any:
+    import numpy as np
+    from sklearn.random_projection import SparseRandomProjection
+
+    made = SparseRandomProjection(dimensions, dense_output=True, random_state=seed % 2**32)
+    return made.fit(np.zeros((1, weights), np.float32))
 
 
 def trained_layers(model: Any) -> list[Any]:

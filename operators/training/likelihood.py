@@ -43,33 +43,30 @@ def mean_losses(model: Any, examples: Sequence[Example], pad_id: int) -> torch.T
     import torch
 
     device = next(model.parameters()).device
-    batch = {k: v.to(device) for k, v in pad(examples, pad_id, left=pads_left(device.type)).items()}
-    logits, targets = answer_logits(model, batch)
-    losses = torch.nn.functional.cross_entropy(
-        logits.float().transpose(1, 2), targets, ignore_index=IGNORE, reduction="none"
-    )
-    return losses.sum(1) / (targets != IGNORE).sum(1).clamp(min=1)
+    batch = {k: v.to(device) for k, v in pad(examples, pad_id).items()}
+    logits, targets, learned = answer_logits(model, batch)
+    losses = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+    by_example = losses.new_zeros(learned.shape).masked_scatter(learned, losses)
+    return by_example.sum(1) / learned.sum(1).clamp(min=1)
 
 
-def pads_left(device: str) -> bool:
-    """The side on which batches with answers are padded. On a GPU padding must come last: there it sees the tokens
-    before it. On the left it sees nothing, and fused attention kernels may then give gradients that are not finite
-    (seen on an H200 with torch 2.11)."""
-    return device == "cpu"
+def answer_logits(model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits (n, vocabulary) and labels (n,) of a batch's n tokens with a label, and where these are: a mask of
+    shape (rows, positions - 1), without the first position, which nothing predicts.
 
-
-def answer_logits(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
-    """Logits (rows, positions, vocabulary) and labels (rows, positions) from the first label on.
-
-    Where `batch` is padded on the left, the vocabulary projection (a large share of a small model's cost) runs on
-    the answers' positions only.
+    The vocabulary projection, a large share of a small model's cost, runs on the states of these tokens alone.
     """
-    import torch
-
     inputs = {k: v for k, v in batch.items() if k != "labels"}
-    labels = batch["labels"]
-    first = max(int((labels != IGNORE).any(0).nonzero()[0]), 1)
-    # A token is predicted from the position before it. As places and not as a number: a slice of the states is
-    # not contiguous, and torch would then copy the vocabulary matrix once for every row.
-    places = torch.arange(first - 1, labels.shape[1] - 1, device=labels.device)
-    return model(**inputs, logits_to_keep=places).logits, labels[:, first:]
+    targets = batch["labels"][:, 1:]
+    learned = targets != IGNORE
+
+    def pick(_head: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        # A token is predicted from the position before it.
+        return (args[0][:, :-1][learned][None], *args[1:])
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(pick)
+    try:
+        logits = model(**inputs).logits
+    finally:
+        hook.remove()
+    return logits[0], targets[learned], learned

@@ -21,9 +21,9 @@ from operators.errors import DataError, NothingLearned
 from operators.precision import native_precision
 from operators.results import LLMUsage
 from operators.training import frozen
-from operators.training.likelihood import answer_logits, answer_nll, pads_left
+from operators.training.likelihood import answer_logits, answer_nll
 from operators.training.paused import captured, pause, resumed, steps_done
-from operators.training.tokens import IGNORE, Example, encode_all, encode_question, load_tokenizer, pad
+from operators.training.tokens import Example, encode_all, encode_question, load_tokenizer, pad
 
 Progress = Callable[[str, int, int], None]
 
@@ -222,7 +222,6 @@ def train(
 ) -> Trained:
     """Trains what can be trained of `model`, in place, up to step `until` (all `recipe.steps` of them without
     it), from the start or from where `state` left off (`operators.training.paused`)."""
-    import torch
     from transformers import Trainer, TrainerCallback
 
     done = steps_done(state)
@@ -231,10 +230,8 @@ def train(
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
             progress("train", done + state.global_step, state.max_steps)
 
-    left = pads_left("cuda" if torch.cuda.is_available() else "cpu")
-
     def collate(batch: list[dict[str, Example]]) -> dict[str, Any]:
-        return pad([item["example"] for item in batch], tokenizer.pad_token_id, left=left)
+        return pad([item["example"] for item in batch], tokenizer.pad_token_id)
 
     order = batches(examples, recipe.batch_size, recipe.steps, recipe.seed)
     rows = [{"example": examples[i]} for batch in order[done:] for i in batch]
@@ -325,9 +322,8 @@ def _completion_trainer(base: type) -> type:
         def compute_loss(self, model: Any, inputs: Any, *_args: Any, **_kwargs: Any) -> Any:
             from torch.nn.functional import cross_entropy
 
-            logits, targets = answer_logits(model, inputs)
-            learned = targets != IGNORE
-            return cross_entropy(logits[learned].float(), targets[learned])
+            logits, targets, _ = answer_logits(model, inputs)
+            return cross_entropy(logits.float(), targets)
 
     return CompletionTrainer
 

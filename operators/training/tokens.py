@@ -107,8 +107,12 @@ def load_tokenizer(model: str) -> Any:
     return tokenizer
 
 
-def pad(examples: Sequence[Example], pad_id: int, *, left: bool = False) -> dict[str, Any]:
-    """A batch as int64 tensors (n, longest): input_ids, attention_mask, position_ids, labels."""
+def pad(examples: Sequence[Example], pad_id: int) -> dict[str, Any]:
+    """A batch as int64 tensors (n, longest): input_ids, attention_mask, position_ids, labels.
+
+    Padding comes last, where it sees the tokens before it. On the left it would see nothing, and fused attention
+    kernels may then give gradients that are not finite (seen on an H200 with torch 2.11).
+    """
     import torch
 
     width = max(len(e.input_ids) for e in examples)
@@ -118,10 +122,9 @@ def pad(examples: Sequence[Example], pad_id: int, *, left: bool = False) -> dict
     labels = torch.full(shape, IGNORE, dtype=torch.long)
     for row, example in enumerate(examples):
         n = len(example.input_ids)
-        span = slice(width - n, width) if left else slice(0, n)
-        ids[row, span] = torch.tensor(example.input_ids)
-        mask[row, span] = 1
-        labels[row, span] = torch.tensor(example.labels)
+        ids[row, :n] = torch.tensor(example.input_ids)
+        mask[row, :n] = 1
+        labels[row, :n] = torch.tensor(example.labels)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     return {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "labels": labels}
 

@@ -50,7 +50,7 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
     """
 
     name = "gradient_influence"
-    version = 4
+    version = 5
     params_type = GradientInfluenceParams
     needs_model = True
 

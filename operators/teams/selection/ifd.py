@@ -33,7 +33,7 @@ class IFD(ScoredSelection[ModelParams]):
     """
 
     name = "ifd"
-    version = 4
+    version = 5
     params_type = ModelParams
     needs_model = True
 
@@ -55,7 +55,7 @@ class Perplexity(ScoredSelection[PerplexityParams]):
     """Keeps records by the target model's perplexity on the answers (Marion et al. 2023, arXiv 2309.04564)."""
 
     name = "perplexity"
-    version = 4
+    version = 5
     params_type = PerplexityParams
     needs_model = True
 

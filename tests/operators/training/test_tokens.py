@@ -123,12 +123,11 @@ def test_records_without_anything_to_learn_are_left_out(tokenizer):
     assert len(encode_all([no_turn, cut, good], tokenizer, 64)) == 1
 
 
-@pytest.mark.parametrize("left", [True, False])
-def test_padding_is_masked_and_positions_start_at_the_text(tokenizer, left):
+def test_padding_is_masked_and_positions_start_at_the_text(tokenizer):
     examples = encode_all(
         [record(("user", "q"), ("assistant", "a")), record(("user", "q " * 9), ("assistant", "b"))], tokenizer, 64
     )
-    batch = pad(examples, tokenizer.pad_token_id, left=left)
+    batch = pad(examples, tokenizer.pad_token_id)
     short = len(examples[0].input_ids)
     assert batch["attention_mask"].sum(1).tolist() == [short, len(examples[1].input_ids)]
     assert batch["position_ids"][0].max() == short - 1
