@@ -13,23 +13,17 @@ from operators.training.tokens import IGNORE, Example, pad
 
 PAD = 0
 TOKENS = st.lists(st.tuples(st.integers(3, 31), st.booleans()), min_size=2, max_size=12)
+SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+MODELS = {"llama": SIZES, "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 4}, "gpt_neox": SIZES}
+"""Of GPT-2 the places are absolute, and GPT-NeoX calls its head by another name."""
 
 
-@pytest.fixture(scope="module", params=["llama", "gpt2", "gpt_neox"])
+@pytest.fixture(scope="module", params=MODELS)
 def model(request):
-    """Two blocks with random weights; in the last an adapter. Of GPT-2 the places are absolute, and GPT-NeoX calls
-    its head by another name."""
+    """Two blocks with random weights; in the last an adapter."""
     torch.manual_seed(0)
-    sizes = {"n_embd": 16, "n_layer": 2, "n_head": 4} if request.param == "gpt2" else {}
     config = AutoConfig.for_model(
-        request.param,
-        **(
-            sizes or {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
-        ),
-        vocab_size=32,
-        pad_token_id=PAD,
-        bos_token_id=1,
-        eos_token_id=2,
+        request.param, **MODELS[request.param], vocab_size=32, pad_token_id=PAD, bos_token_id=1, eos_token_id=2
     )
     tuned = with_adapter(AutoModelForCausalLM.from_config(config), Training(lora=LoRA(rank=2, last_layers=1)))
     return tuned.eval()
