@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import write_result
-from benchmarks.serving import MODES
 from operators.config import LoRA, TargetEndpoint, Training
 from operators.data.loading import load
 from operators.data.store import BlobRef, Store
@@ -40,14 +39,11 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=4)
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--tokens", type=int, default=64, help="longest answer")
-    parser.add_argument("--graphs", action="store_true", help="on a GPU: CUDA graphs of the decoding steps")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/answering.json")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = compare(
-            Path(folder), given.models, given.questions, given.tokens, MODES["graphs"] if given.graphs else {}
-        )
+        figures = compare(Path(folder), given.models, given.questions, given.tokens)
     for name, value in figures.items():
         print(
             f"{name.replace('_', ' '):<36}{value:>10.2f}" if isinstance(value, float) else f"{name:<36}{value:>10}"
@@ -58,7 +54,7 @@ def main() -> None:
         print(json.dumps(figures))
 
 
-def compare(folder: Path, models: int, questions: int, tokens: int, engine: dict[str, Any]) -> dict[str, Any]:
+def compare(folder: Path, models: int, questions: int, tokens: int) -> dict[str, Any]:
     """Both ways, with the same adapters and questions."""
     store = Store(str(folder / "store"))
     paths = build_example(folder / "example", models * PART, 7)
@@ -76,9 +72,7 @@ def compare(folder: Path, models: int, questions: int, tokens: int, engine: dict
 
     start = time.perf_counter()
     lora = Adapters(RECIPE.lora.rank, ENDPOINT.max_loras)
-    with ManagedServer(
-        RECIPE.model, adapters=lora, gpu_memory_share=ENDPOINT.gpu_memory_share, engine=engine
-    ) as server:
+    with ManagedServer(RECIPE.model, adapters=lora, gpu_memory_share=ENDPOINT.gpu_memory_share) as server:
         starting = time.perf_counter() - start
 
         def ask(adapter: BlobRef, count: int, longest: int) -> list[str]:

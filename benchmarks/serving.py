@@ -25,11 +25,10 @@ from operators.example import build_example
 from operators.llm.vllm import ManagedServer
 from operators.models import SMOLLM2
 
-GRAPHS = {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"}
 MODES: dict[str, dict[str, Any]] = {
-    "eager": {"enforce_eager": True},
-    "graphs": {"enforce_eager": False, "compilation_config": GRAPHS},
-    "compiled": {"enforce_eager": False},
+    "eager": {"enforce_eager": True, "compilation_config": None},
+    "graphs": {},  # as the product starts it
+    "compiled": {"compilation_config": None},
 }
 BASE = "eager"
 

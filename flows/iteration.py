@@ -73,13 +73,17 @@ def search_iteration(number: int, view: AgentView, k: int, plan: Plan, leader: L
     stop = _early_stop(plan, leader)
     judged = {s: _judge(number, s, read, plan, stop) for s in strategies}
     raise_failure([*tree.values(), *runs.all, *read.all, *same, *judged.values()])
-    floor = _noise_floor([a_a.result().outcomes for a_a in same], plan)
+    twins = [a_a.result().outcomes for a_a in same]
     trials = []
     claimed: set[Strategy] = set()
     for s in strategies:
-        trials.append(_trial(number, s, tree, runs, judged[s].result(), claimed, floor))
+        comparison = judged[s].result()
+        # The fewer questions, the further a score without effect may stray: judging may have ended early.
+        floor = _noise_floor([outcomes[: comparison.n] for outcomes in twins], plan)
+        trials.append(_trial(number, s, tree, runs, comparison, claimed, floor))
         claimed.update(prefixes(s))
-        say(f"round {number}: {label(s)} scores {trials[-1].comparison.score:+.2f}")
+        noise = " (inside the noise)" if trials[-1].is_noise and floor else ""
+        say(f"round {number}: {label(s)} scores {comparison.score:+.2f}{noise}")
     return Round(
         proposal=proposal,
         trials=trials,
@@ -161,8 +165,10 @@ def _judge(
 
 
 def leader_of(trials: Sequence[Trial]) -> Leader:
-    """The outcomes of the best strategy so far, where it is better than the baseline."""
-    best = best_trial(trials) if trials else None
+    """The outcomes of the best strategy so far, where it is better than the baseline. What racing stopped leads
+    nobody: it was compared with an earlier state of the baseline."""
+    finished = [t for t in trials if not t.stopped]
+    best = best_trial(finished) if finished else None
     return tuple(best.comparison.outcomes) if best and best.score > 0 else None
 
 

@@ -13,6 +13,7 @@ from operators.config import Data, SearchConfig
 from operators.data.store import BlobRef
 from operators.errors import ConfigError, DataError
 from operators.fidelity import Fidelity
+from operators.jobs import check_gpus
 from operators.models import MINILM, model_digest
 from operators.processing import TeamContext
 from operators.results import DataCounts, LLMUsage
@@ -47,7 +48,7 @@ class Prepared(BaseModel):
 
 def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     """Runs the stages before the first round. `stage(name)` times and names each."""
-    # Bad operators or models are found before any work is done.
+    # Bad operators or models, and GPUs that are not there, are found before any work is done.
     chains = {team: chain_specs(config.teams[team], team) for team in Team}
     chains = {team: specs for team, specs in chains.items() if _usable(team, specs, config)}
     if not chains:
@@ -55,6 +56,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
     model_sha256, minilm_sha256 = model_digest(config.training.model), model_digest(MINILM)
     model_digest(config.embedding.choose(rows=0))
     runtime = Runtime.of(config)
+    check_gpus(runtime.cluster, config.training.num_gpus)
 
     with stage("load"):
         labels = config.targeting.labels_from

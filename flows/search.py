@@ -98,6 +98,7 @@ def search(config: SearchConfig) -> SearchResult:
         data=ready.counts.model_copy(update={"processed": final.rows}),
         seconds={**clock.seconds, "total": round(clock.minutes * 60, 2)},
         strategist=config.strategist_kind,
+        proposed_by=list(dict.fromkeys(r.proposal.source for r in rounds if r.trials or r.failed)),
         precision=plan.precision,
         stopped=stopped,
         final_reports=[run.result().reports for run in runs],

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import posixpath
 import re
+from typing import Self
 
 from prefect.runtime import flow_run
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from operators.config import Cluster, Endpoint, RowFormat, SearchConfig, Settings
 from operators.digest import digest
 from operators.drift import MAX_DRIFT
 from operators.errors import ConfigError
 from operators.intake.ledger import CLAIM_SECONDS, Ledger, Outcome
-from operators.intake.uploads import Upload, below_prefix
+from operators.intake.uploads import Upload, below_prefix, is_watched
 from tasks.events import FAILED, PROCESSED, send, upload_resource
 from tasks.progress import say
 from tasks.uploading import quarantine_upload
 
 ATTEMPTS = Field(5, ge=1, le=100, description="Runs that may die on an upload before it is given up and set aside")
+
+
+def refuse_watched(prefix: str, **places: str | None) -> None:
+    """Raises ValueError where one of the named places lies below the prefix: what is written there would be taken
+    for uploads, and processed, without end."""
+    for name, place in places.items():
+        if place is not None and is_watched(place, prefix):
+            raise ValueError(
+                f"{name} {place} lies below the prefix {prefix}, so what is written there would be taken for "
+                'uploads: give another place, or a folder whose name begins with "_" or "."'
+            )
 
 
 class UploadConfig(Settings):
@@ -50,7 +62,7 @@ class UploadConfig(Settings):
         description="Of the input, where it is not the recipe's set's or, without one, that of `search`",
     )
     rewriter: Endpoint | None = Field(None, description="Instead of the recipes' rewriter endpoint")
-    i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter outside this network")
+    i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter or judge outside this network")
     attempts: int = ATTEMPTS
     claim_seconds: float = Field(
         CLAIM_SECONDS, ge=3, le=3600, description="How long after a run's last sign of life another takes over"
@@ -58,6 +70,11 @@ class UploadConfig(Settings):
     num_cpus: float = Field(1, ge=0, description="CPUs of an operator that loads the target model")
     num_gpus: float = Field(0, ge=0, description="GPUs of an operator that loads the target model")
     cluster: Cluster = Cluster()
+
+    @model_validator(mode="after")
+    def _places_apart(self) -> Self:
+        refuse_watched(self.prefix, output=self.output, store=self.store, quarantine=self.quarantine)
+        return self
 
     @property
     def set_aside(self) -> str:

@@ -7,16 +7,19 @@ import posixpath
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
 
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows.approve import let_go
 from flows.asking import ask, ask_again
-from flows.uploads import ATTEMPTS, settle
+from flows.uploads import ATTEMPTS, refuse_watched, settle
 from operators.approvals import history
 from operators.config import SearchConfig, Settings
+from operators.errors import AutoDPError
 from operators.intake.ledger import Entry, Ledger, Outcome
 from operators.intake.uploads import Upload, below_prefix, list_uploads
 from operators.publishing import read_bytes
@@ -36,6 +39,8 @@ from tasks.s3_block import use_s3_block
 
 UNHEARD = 4
 """Times `attempts`: events after which an upload is given up though no run of it ever began."""
+MOST_FAULTS = 20
+"""Of single uploads, after which a pass ends."""
 
 
 class WatchConfig(Settings):
@@ -65,6 +70,11 @@ class WatchConfig(Settings):
     approve_deployment: str = Field("approve", description="Name of the deployment that asks about found recipes")
     attempts: int = ATTEMPTS
 
+    @model_validator(mode="after")
+    def _places_apart(self) -> Self:
+        refuse_watched(self.prefix, store=self.store, quarantine=self.quarantine)
+        return self
+
     @property
     def set_aside(self) -> str:
         """Where uploads that are given up go."""
@@ -80,29 +90,48 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
     """
     use_s3_block()
     ledger = Ledger(config.store)
-    _tend_waiting(ledger, config)
+    faults: list[AutoDPError] = []
+    _tend_waiting(ledger, config, faults)
     entries = ledger.entries()
     runs = unfinished_runs(config.deployment)
     done: Counter[str] = Counter(new=0, repaired=0, given_up=0)
     for upload in _uploads(ledger, entries, config):
-        entry = entries.get(str(upload.id), Entry())
-        if entry.settled or entry.waiting:
-            continue
-        if not entry.asked and not entry.claims:
-            done["new"] += _ask(ledger, upload, 1)
-            continue
-        if time.time() - entry.asked_at < config.repair_after or _alive(ledger, upload, runs, config):
-            continue
-        if entry.claims >= config.attempts:
-            reason = f"given up after {config.attempts} runs that died: see their logs for what ends them"
-            done["given_up"] += _give_up(upload, reason, config)
-        elif entry.asked >= UNHEARD * config.attempts:
-            reason = f"given up: no run began after {entry.asked} events; see to the deployment and its workers"
-            done["given_up"] += _give_up(upload, reason, config)
-        else:
-            done["repaired"] += _ask(ledger, upload, max(entry.claims, entry.asked) + 1)
+        with _apart(upload, faults):
+            entry = entries.get(str(upload.id), Entry())
+            if entry.settled or entry.waiting:
+                continue
+            if not entry.asked and not entry.claims:
+                done["new"] += _ask(ledger, upload, 1)
+                continue
+            if time.time() - entry.asked_at < config.repair_after or _alive(ledger, upload, runs, config):
+                continue
+            if entry.claims >= config.attempts:
+                reason = f"given up after {config.attempts} runs that died: see their logs for what ends them"
+                done["given_up"] += _give_up(upload, reason, config)
+            elif entry.asked >= UNHEARD * config.attempts:
+                reason = (
+                    f"given up: no run began after {entry.asked} events; see to the deployment and its workers"
+                )
+                done["given_up"] += _give_up(upload, reason, config)
+            else:
+                done["repaired"] += _ask(ledger, upload, max(entry.claims, entry.asked) + 1)
     say(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done.items()))
+    if faults:
+        raise faults[0]
     return dict(done)
+
+
+@contextmanager
+def _apart(upload: Upload, faults: list[AutoDPError]) -> Iterator[None]:
+    """What goes wrong with one upload keeps the pass from no other: it fails when it has seen to them all. Not so
+    where much goes wrong, as when the store is away."""
+    try:
+        yield
+    except AutoDPError as e:
+        say(f"{upload.uri}: left to the next pass: {e}")
+        faults.append(e)
+        if len(faults) >= MOST_FAULTS:
+            raise
 
 
 def _uploads(ledger: Ledger, entries: dict[str, Entry], config: WatchConfig) -> Iterator[Upload]:
@@ -140,7 +169,7 @@ def _alive(ledger: Ledger, upload: Upload, runs: dict[str, list[FlowRun]], confi
     return alive
 
 
-def _tend_waiting(ledger: Ledger, config: WatchConfig) -> None:
+def _tend_waiting(ledger: Ledger, config: WatchConfig, faults: list[AutoDPError]) -> None:
     """Sees to it that no upload waits for a search in vain.
 
     One whose search failed is set aside. One goes on whose recipe was decided about while its wait was being
@@ -153,22 +182,23 @@ def _tend_waiting(ledger: Ledger, config: WatchConfig) -> None:
     decisions, run_of = functools.cache(functools.partial(history, config.store)), functools.cache(find_run)
     for waiting in ledger.waiting():
         upload, data_set = waiting.upload, waiting.data_set
-        decided = decisions(data_set)[waiting.decisions :]
-        search = run_of(waiting.search_run)
-        if decided:
-            let_go(upload, decided[-1], ledger, config.store, config.set_aside)
-        elif search is None:
-            say(f"{upload.uri}: its search is not known here any more: asked for again")
-            ask_again(upload, ledger)
-        elif search.state is None or not search.state.is_final():
-            continue
-        elif not search.state.is_completed():
-            _give_up(upload, f"the search for a recipe for data set {data_set} failed: see its run", config)
-        elif seconds_in_state(search) > config.repair_after:
-            asked = asked_about(config.approve_deployment) if asked is None else asked
-            if asked is not None and data_set not in asked:
-                asked.add(data_set)
-                _ask_person(search, data_set, config)
+        with _apart(upload, faults):
+            decided = decisions(data_set)[waiting.decisions :]
+            search = run_of(waiting.search_run)
+            if decided:
+                let_go(upload, decided[-1], ledger, config.store, config.set_aside)
+            elif search is None:
+                say(f"{upload.uri}: its search is not known here any more: asked for again")
+                ask_again(upload, ledger)
+            elif search.state is None or not search.state.is_final():
+                continue
+            elif not search.state.is_completed():
+                _give_up(upload, f"the search for a recipe for data set {data_set} failed: see its run", config)
+            elif seconds_in_state(search) > config.repair_after:
+                asked = asked_about(config.approve_deployment) if asked is None else asked
+                if asked is not None and data_set not in asked:
+                    asked.add(data_set)
+                    _ask_person(search, data_set, config)
 
 
 def _ask_person(search: FlowRun, data_set: str, config: WatchConfig) -> None:

@@ -214,6 +214,20 @@ def _check_resources(what: str, cluster: Cluster, **asked: float) -> None:
     )
 
 
+def check_gpus(cluster: Cluster, asked: float) -> None:
+    """Raises ConfigError where a fine-tune on this machine asks for more GPUs than torch finds. Before any work:
+    Ray says so only when the first of them begins."""
+    if not asked or cluster.address:
+        return
+    import torch
+
+    if asked > (there := torch.cuda.device_count()):
+        raise ConfigError(
+            f"training.num_gpus is {asked:g} and torch finds {there} GPUs on this machine: lower it, or give the "
+            "cluster.address of a Ray that has them"
+        )
+
+
 def own_cpus() -> int:
     """The cores that the job which asks was given, at least 1."""
     import ray

@@ -301,6 +301,9 @@ class SearchResult(Result):
     data: DataCounts
     seconds: dict[str, float]
     strategist: str = ""
+    """That was configured."""
+    proposed_by: list[str] = []
+    """Who proposed what was tried: another where the configured strategist's model did not answer."""
     precision: str = ""
     """That all models of the search were trained in: "float32" or "bfloat16"."""
     stopped: str = ""

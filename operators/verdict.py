@@ -23,7 +23,8 @@ def lead(best: Trial, trials: Sequence[Trial], confidence: float) -> Lead | None
         return None
     second = best_trial(others)
     gap, interval = difference(best.comparison, second.comparison, confidence=confidence)
-    return Lead(second=second.strategy, difference=gap, difference_ci=interval, noise_floor=best.noise_floor)
+    floor = max(best.noise_floor, second.noise_floor)  # of the fewer questions, which are those that both answered
+    return Lead(second=second.strategy, difference=gap, difference_ci=interval, noise_floor=floor)
 
 
 def decide(

@@ -78,6 +78,9 @@ def shown() -> Iterator[Callable[[str, int, int], None]]:
 
     try:
         yield progress
+        if artifact is not None:  # many an operator says only that it begins
+            with suppress(Exception):
+                update_progress_artifact(artifact, 100.0)
     finally:
         for listener in list(_listeners):
             for label in labels:

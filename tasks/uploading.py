@@ -13,6 +13,9 @@ from operators.intake.uploads import CHUNK, Upload, UploadChanged, UploadGone, f
 from operators.publishing import Output
 from tasks.durable import silenced
 
+LONGEST_NAME = 200
+"""Bytes of an upload's name that a place for it keeps: with what is put around it a file system takes 255."""
+
 
 @task(name="copy-upload", task_run_name="copy {upload.name}")
 @silenced
@@ -55,7 +58,8 @@ def hand_over(upload: Upload, made: str, output: str) -> None:
 @silenced
 def quarantine_upload(upload: Upload, copy: str | None, folder: str, reason: str) -> str:
     """Sets an upload aside, the reason beside it, and returns where. Without a copy only the reason is kept."""
-    place = posixpath.join(folder, f"{str(upload.id)[:8]}-{upload.name}")
+    name = upload.name.encode()[-LONGEST_NAME:].decode(errors="ignore")  # its end tells how to read it
+    place = posixpath.join(folder, f"{str(upload.id)[:8]}-{name}")
     if copy is not None:
         _copy(copy, place)
     with atomic_file(f"{place}.reason.json") as partial:

@@ -38,7 +38,7 @@ class Judging(Settings):
     exam: JudgeExam = JudgeExam()
     early_stopping: bool = Field(True, description="Pairwise: stop asking where winner or loser is clear")
     early_stopping_level: float = Field(
-        0.05, gt=0, lt=1, description="Chance in a whole search of a stop that calls a strategy wrongly better"
+        0.05, gt=0, lt=1, description="Chance in a whole search of a stop that calls a model wrongly better"
     )
     batch: int = Field(8, ge=1, description="Pairwise: questions judged before looking again")
     bootstrap: int = Field(2000, ge=100, description="Resamples for the intervals")

@@ -107,7 +107,9 @@ def failures_named(uri: str, action: str) -> Iterator[None]:
         if not isinstance(e, (OSError, EOFError, zlib.error)) and package not in FOREIGN:
             raise
         # A broken file raises an OSError as well, but one without a number of the operating system's.
-        away = package in NETWORK or isinstance(e, ConnectionError | TimeoutError) or getattr(e, "errno", None)
+        # So has what S3 says about missing rights.
+        passing = isinstance(e, ConnectionError | TimeoutError | PermissionError)
+        away = package in NETWORK or passing or getattr(e, "errno", None)
         raise (Unreachable if away else DataError)(
             f"{uri}: cannot be {action} ({type(e).__name__}); check that the file is whole and readable and, for "
             "s3://, the AWS_* environment variables or the block of AUTODP_S3_BLOCK"
@@ -141,7 +143,7 @@ def atomic_file(uri: str) -> Iterator[Path]:
         if is_local(fs):
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+            partial = target.with_name(f".{uuid.uuid4().hex}.part")  # a name may be as long as it can be already
             try:
                 yield partial
                 partial.replace(target)
@@ -165,7 +167,7 @@ def atomic_directory(uri: str, *, marker: str) -> Iterator[Path]:
         raise DataError(f"{uri}: something else is there already; choose another place")
     if is_local(fs):
         target = Path(path)
-        partial, old = (target.with_name(f".{target.name}.{uuid.uuid4().hex}.{end}") for end in ("part", "old"))
+        partial, old = (target.with_name(f".{uuid.uuid4().hex}.{end}") for end in ("part", "old"))
         try:
             with failures_named(uri, "written"):
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -153,11 +153,7 @@ class Ledger:
         """Writes the end of an upload and clears what it needed; False where it had ended already."""
         outcome = outcome.model_copy(update={"at": datetime.now(UTC)})
         first = create_once(self._place(outcome.upload, "outcome.json"), outcome.model_dump_json().encode())
-        fs, folder = filesystem(self._place(outcome.upload))
-        for name in fs.ls(folder, detail=False):
-            if posixpath.basename(name) != "outcome.json":
-                with contextlib.suppress(FileNotFoundError):  # two runs may clear at once
-                    fs.rm_file(name)
+        self._clear(outcome.upload)
         return first
 
     def reopen(self, upload: Upload) -> bool:
@@ -165,8 +161,17 @@ class Ledger:
         same key, an object store calls that the same version."""
         if self.outcome(upload) is None:
             return False
+        self._clear(upload)  # a run that was killed while it settled has left what says that it was asked for
         self._remove(upload, "outcome.json")
         return True
+
+    def _clear(self, upload: Upload) -> None:
+        """Removes all of an entry but its end."""
+        fs, folder = filesystem(self._place(upload))
+        for name in fs.ls(folder, detail=False):
+            if posixpath.basename(name) != "outcome.json":
+                with contextlib.suppress(FileNotFoundError):  # two runs may clear at once
+                    fs.rm_file(name)
 
     def snapshot(self, upload: Upload) -> str:
         """Copies exactly this version of the object beside its ledger entry, and returns the copy's URI.

@@ -154,8 +154,18 @@ def below_prefix(uri: str, prefix: str) -> str | None:
 
     A name with an empty part or one that starts with "." or "_" is none: ".." leads elsewhere.
     """
-    root = (prefix if "://" in prefix else str(Path(prefix).expanduser().absolute())).rstrip("/") + "/"
+    root = _folder(prefix)
     name = uri.removeprefix(root)
     if not uri.startswith(root) or any(not part or part[0] in "._" for part in name.split("/")):
         return None
     return name if DATA_FILE.search(name.lower()) else None
+
+
+def is_watched(place: str, prefix: str) -> bool:
+    """Whether a file written to the folder `place` would be taken for an upload below `prefix`."""
+    root, folder = _folder(prefix), _folder(place)
+    return folder.startswith(root) and not any(part[0] in "._" for part in folder[len(root) :].split("/") if part)
+
+
+def _folder(place: str) -> str:
+    return (place if "://" in place else str(Path(place).expanduser().absolute())).rstrip("/") + "/"

@@ -35,7 +35,8 @@ def wealth(outcomes: Sequence[float] | Floats) -> Floats:
 
 
 def settled(outcomes: Sequence[float], level: float, leader: Sequence[float] | None = None) -> Settled | None:
-    """What the outcomes so far have settled, each error at most at `level`, or None.
+    """What the outcomes so far have settled, each error at most at `level`, or None. It is about this one
+    model: that another seed would have trained another is the noise floor's matter.
 
     "better" and "worse" are against the baseline. `leader` holds the outcomes of the best strategy so far on the
     same questions in the same order: "behind" means that this one does not overtake it.

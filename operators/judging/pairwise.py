@@ -25,7 +25,9 @@ SCHEMA: Schema = {
 VERDICTS = {"first": 1.0, "second": -1.0, "tie": 0.0}
 LABELS = ("A", "B")
 TOLERATED_REJECTIONS = 0.5
-"""Share of a batch's requests: the few that are too long count as ties, but most of a batch is not a tie."""
+"""Share of the requests: the few that are too long count as ties, but most of them are not a tie."""
+ENOUGH_REQUESTS = 8
+"""From which on that share tells something."""
 SECOND_TEMPERATURE = 0.7
 """Of the second attempt at a verdict: asked the same way again, the model would answer the same."""
 
@@ -38,14 +40,15 @@ Pair = tuple[Record, str, str]
 class Verdicts:
     """Of some pairs, in order: `orders[i]` holds what either order says of the first answer, in [-1, 1] (1: it is
     better, 0: a tie or no usable verdict), `usable[i]` whether both gave a verdict. `invalid` counts verdicts that
-    stayed unusable after the second attempt, `truncated` those of them that hit the token limit,
-    `calls` all that were asked for."""
+    stayed unusable after the second attempt, `truncated` those of them that hit the token limit, `rejected` those
+    that the server refused, `calls` all that were asked for."""
 
     orders: list[tuple[float, float]] = field(default_factory=list)
     usable: list[bool] = field(default_factory=list)
     calls: int = 0
     invalid: int = 0
     truncated: int = 0
+    rejected: int = 0
 
     def __iadd__(self, other: Verdicts) -> Verdicts:
         self.orders += other.orders
@@ -53,6 +56,7 @@ class Verdicts:
         self.calls += other.calls
         self.invalid += other.invalid
         self.truncated += other.truncated
+        self.rejected += other.rejected
         return self
 
     @property
@@ -100,12 +104,14 @@ def ask(
         ]
         for i, answer in zip(again, client.complete(retries, progress, label="judge again"), strict=True):
             answers[i] = answer
-    _check(answers)
+    _check_answered(answers)
     verdicts = Verdicts(
         calls=len(requests) + len(again),
         invalid=sum(a.parsed is None for a in answers),
         truncated=sum(a.error == "truncated" for a in answers),
+        rejected=sum(a.error == "rejected" for a in answers),
     )
+    _check_rejected(verdicts.rejected, len(answers))
     for first, second in zip(answers[::2], answers[1::2], strict=True):
         verdicts.orders.append((_first_is_better(first), -_first_is_better(second) + 0.0))
         verdicts.usable.append(first.parsed is not None and second.parsed is not None)
@@ -140,6 +146,7 @@ def judge(
 
         batch = pairs[start : start + settings.batch]
         verdicts += ask(client, batch, settings, task=task, seed=seed, progress=shown)
+        _check_rejected(verdicts.rejected, 2 * len(verdicts.orders))  # of small batches, only together
         if len(verdicts.orders) < len(pairs):
             why = settled(verdicts.outcomes)
     return verdicts.outcomes, details(verdicts, pairs, why, client.usage)
@@ -194,17 +201,19 @@ def _first_is_better(answer: Answer) -> float:
     return (first - second) / (first + second)
 
 
-def _check(answers: Sequence[Answer]) -> None:
+def _check_answered(answers: Sequence[Answer]) -> None:
     lost = sum(a.error in TRANSPORT_ERRORS for a in answers)
     if lost > max(1, TOLERATED_FAILURES * len(answers)):
         raise EndpointError(
             f"the judge gave no answer to {lost} of {len(answers)} requests; see the log of its server and run "
             "again: the answers so far are kept"
         )
-    rejected = sum(a.error == "rejected" for a in answers)
-    if len(answers) >= 8 and rejected > TOLERATED_REJECTIONS * len(answers):
+
+
+def _check_rejected(rejected: int, asked: int) -> None:
+    if asked >= ENOUGH_REQUESTS and rejected > TOLERATED_REJECTIONS * asked:
         raise EndpointError(
-            f"the judge's server rejects {rejected} of {len(answers)} requests: it must take output_config with a "
+            f"the judge's server rejects {rejected} of {asked} requests: it must take output_config with a "
             "JSON schema, or for judging.verdict=logit top_logprobs, and hold a question with two answers in its "
             "context"
         )

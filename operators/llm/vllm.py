@@ -33,6 +33,10 @@ DEFAULT_PYTHON = ".venv-vllm/bin/python"
 MAX_MODEL_LEN = 4096
 """Tokens of prompt and answer together, where nobody needs more and the model can hold so many."""
 START_TIMEOUT = 300.0
+DECODING_GRAPHS = {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"}
+"""vLLM's `compilation_config` on a GPU: steps that decode are captured as CUDA graphs, and nothing is compiled. A
+small model answers 2.8 times as fast as with every kernel launched from Python, and the server starts 2.5 s later
+(`benchmarks.serving`, SmolLM2-135M on an H200)."""
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM can be set up for."""
 KEPT_ADAPTERS = 32
@@ -63,8 +67,9 @@ class ManagedServer:
     `adapters` it takes LoRA adapters from this machine's disk while it runs (`operators.llm.adapters`).
     `max_model_len` are the tokens of prompt and answer together; fewer where the model's own limit is lower.
     `gpu_memory_share` is how much of a GPU's memory it takes, vLLM's own default without it. `engine` are further
-    arguments of vLLM's engine, in place of those of `engine_arguments`. The server ends with `stop`, with the
-    context manager, or with the process that started it, however that ends. It logs no prompts and no answers.
+    arguments of vLLM's engine, in place of those of `engine_arguments`; None leaves one out. The server ends with
+    `stop`, with the context manager, or with the process that started it, however that ends. It logs no prompts
+    and no answers.
     """
 
     def __init__(
@@ -192,6 +197,8 @@ class ManagedServer:
         # The `vllm` command looks for a distribution of that name, and the CPU build has another.
         command = [str(self.python), "-m", "vllm.entrypoints.openai.api_server"]
         for name, value in options.items():
+            if value is None:
+                continue
             flag = name.replace("_", "-")
             if isinstance(value, bool):
                 command.append(f"--{flag}" if value else f"--no-{flag}")
@@ -235,17 +242,21 @@ def engine_arguments(
     weights: Path, max_model_len: int = MAX_MODEL_LEN, gpu_memory_share: float | None = None
 ) -> dict[str, Any]:
     """How the engine is set up, by the names of vLLM's `EngineArgs`."""
+    import torch
+
+    graphs = torch.cuda.is_available()
     return {
         "model": str(weights),
         "dtype": native_precision(),
         "max_model_len": min(max_model_len, context_of(weights) or max_model_len),
-        "enforce_eager": True,
+        "enforce_eager": not graphs,
         # On a CPU vLLM takes blocks of 128 tokens, longer than most system prompts: a prefix shorter than a block
         # is not reused, and every request pays for the same instructions again (twice the time).
         "block_size": 32,
         # Without it a small model fills its answer with line breaks, which JSON allows anywhere.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "disable_log_stats": True,
+        **({"compilation_config": DECODING_GRAPHS} if graphs else {}),
         **({"gpu_memory_utilization": gpu_memory_share} if gpu_memory_share is not None else {}),
     }
 

@@ -20,21 +20,23 @@ TEXT = "#7d8590"
 
 
 def scores_svg(trials: Sequence[Trial], winner: Strategy | None = None) -> str:
-    """Score and interval of every trial, best first, on one scale with the baseline's 0 and its noise floor."""
+    """Score and interval of every trial, best first, on one scale with the baseline's 0 and the noise floor, which
+    is wider for a trial whose judging stopped early."""
     rows = ranked(trials)
-    floor = max(t.noise_floor for t in rows)
-    low = min(-0.1, -floor, *(t.comparison.score_ci[0] for t in rows))
-    high = max(0.1, floor, *(t.comparison.score_ci[1] for t in rows))
+    floors = [t.noise_floor for t in rows]
+    low = min(-0.1, -max(floors), *(t.comparison.score_ci[0] for t in rows))
+    high = max(0.1, *floors, *(t.comparison.score_ci[1] for t in rows))
 
     def x(score: float) -> str:
         return f"{MARGIN + (score - low) / (high - low) * (WIDTH - 2 * MARGIN):.1f}"
 
     height = ROW * len(rows) + MARGIN
     svg = _picture(WIDTH, height)
-    if floor:
-        width = f"{2 * floor / (high - low) * (WIDTH - 2 * MARGIN):.1f}"
-        band = {"x": x(-floor), "y": "0", "width": width, "height": str(height - MARGIN), "fill": TEXT}
-        ET.SubElement(svg, "rect", {**band, "fill-opacity": "0.15"})
+    for i, floor in enumerate(floors):
+        if floor:
+            width = f"{2 * floor / (high - low) * (WIDTH - 2 * MARGIN):.1f}"
+            band = {"x": x(-floor), "y": str(ROW * i), "width": width, "height": str(ROW), "fill": TEXT}
+            ET.SubElement(svg, "rect", {**band, "fill-opacity": "0.15"})
     for i, trial in enumerate(rows):
         comparison, y = trial.comparison, ROW * i + 28
         # Beside each mark only: a line over the whole height would cross the names.
@@ -44,8 +46,9 @@ def scores_svg(trials: Sequence[Trial], winner: Strategy | None = None) -> str:
         ET.SubElement(svg, "line", bar)
         ET.SubElement(svg, "circle", {"cx": x(comparison.score), "cy": str(y), "r": "5", "fill": colour})
         bold = trial.strategy == winner
-        _text(svg, f"round {trial.round}: {label(trial.strategy)}", str(MARGIN), y - 11, "start", bold)
-        noise = " (inside the noise)" if trial.is_noise and floor else ""
+        stopped = " (stopped)" if trial.stopped else ""
+        _text(svg, f"round {trial.round}: {label(trial.strategy)}{stopped}", str(MARGIN), y - 11, "start", bold)
+        noise = " (inside the noise)" if trial.is_noise and trial.noise_floor else ""
         _text(svg, f"{signed(comparison.score)}{noise}", str(WIDTH - MARGIN), y - 11, "end", bold)
     for score in (low, 0.0, high):
         _text(svg, signed(score), x(score), height - 8, "middle")

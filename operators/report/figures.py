@@ -25,7 +25,8 @@ ROW = 44
 
 
 def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
-    """Score of every trial with its interval, in the order of rounds, the baseline at 0 in its noise floor."""
+    """Score of every trial with its interval, in the order of rounds, each beside the baseline's 0 and its noise
+    floor."""
     import plotly.graph_objects as go
 
     rows = sorted(trials, key=lambda t: t.round)
@@ -56,13 +57,14 @@ def scores_figure(trials: Sequence[Trial], winner: Strategy) -> go.Figure:
             )
         )
         title = f"{trial.round} · <b>{name}</b>" if won else f"{trial.round} · {name}"
+        title += " (stopped)" if trial.stopped else ""
         figure.add_annotation(row_label(y, title))
         figure.add_annotation({**row_label(y, signed(trial.score), right=True), "yshift": 0})
         if y and rows[y - 1].round != trial.round:
             figure.add_hline(y=y - 0.62, line={"width": 1, "dash": "dot", "color": UNSURE}, opacity=0.5)
-    floor = max([t.noise_floor for t in rows], default=0.0)
-    if floor:
-        figure.add_vrect(-floor, floor, fillcolor=UNSURE, opacity=0.15, line_width=0, layer="below")
+    for y, trial in enumerate(rows):  # of a trial whose judging stopped early it is wider
+        band = {"x0": -trial.noise_floor, "x1": trial.noise_floor, "y0": y - 0.62, "y1": y + 0.38}
+        figure.add_shape(type="rect", **band, fillcolor=UNSURE, opacity=0.15, line_width=0, layer="below")
     low = min([t.comparison.score_ci[0] for t in rows], default=0)
     high = max([t.comparison.score_ci[1] for t in rows], default=0)
     figure.update_xaxes(

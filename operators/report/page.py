@@ -61,7 +61,7 @@ def render(result: SearchResult, *, fidelity: Fidelity | None = None, recipe: Re
         headline=headline(result.verdict),
         winner=winner,
         trials=sorted(result.trials, key=lambda t: t.round),
-        noise_floor=max((t.noise_floor for t in result.trials), default=0.0),
+        noise_floors=sorted({t.noise_floor for t in result.trials if t.noise_floor}),
         judged=[t for t in sorted(result.trials, key=lambda t: t.round) if t.comparison.details],
         tree=prefix_tree(result.trials),
         teams=_by_team(result.verdict.strategy, reports),

@@ -28,7 +28,8 @@ class RawProposal(BaseModel):
 
 @dataclass(frozen=True)
 class Reading:
-    """A checked answer. `strategies` holds only what may be tried; `problems` has each code once."""
+    """A checked answer. `strategies` holds only what may be tried, were the search to go on; `problems` has each
+    code once. An end that cannot be is read as going on with what it names."""
 
     strategies: tuple[Strategy, ...] = ()
     decision: Decision = "continue"
@@ -68,7 +69,10 @@ def read_answer(answer: Answer, view: AgentView, k: int) -> Reading:
         best, problem = _read_strategy(raw.best, view)
         if problem or best not in {t.strategy for t in view.history if t.score > 0}:
             problems.append("best_not_tried")
-    return Reading((), raw.decision, best, raw.reasoning, tuple(problems))
+    named = _read_strategies(raw, view, k).strategies  # it was asked to name some even if it ends the search
+    if problems and named:
+        return Reading(named, "continue", None, raw.reasoning, tuple(problems))
+    return Reading(named, raw.decision, best, raw.reasoning, tuple(problems))
 
 
 def _read_strategies(raw: RawProposal, view: AgentView, k: int) -> Reading:

@@ -136,7 +136,8 @@ def agent_view(
     confidence: float = 0.95,
 ) -> AgentView:
     """Builds the view by copying numbers. Scores, intervals and shares are rounded to two decimals: a score
-    of many digits could carry more than a score. `confidence` is that of the trials' intervals."""
+    of many digits could carry more than a score. `confidence` is that of the trials' intervals. Effects are of
+    trials that were trained to the end: what racing stopped was compared with an earlier state of the baseline."""
     scored = _on_one_scale(trials)
     return AgentView(
         task=task,
@@ -171,7 +172,7 @@ def agent_view(
                 low=_two(e.low),
                 high=_two(e.high),
             )
-            for e in team_effects(scored)
+            for e in team_effects([t for t in scored if not t.stopped])
         ),
         failed=tuple(failed),
         stopped=tuple(t.strategy for t in trials if t not in scored),

@@ -94,12 +94,7 @@ def fine_tune(
     state = resumed(model, store.get_bytes(begun.paused.sha256)) if begun and begun.paused else None
     with frozen.reused(model, recipe):
         trained = train(model, examples, tokenizer, recipe, progress, until=until, state=state)
-        nll = _evaluate(model, questions, tokenizer, recipe, progress)
-    if not all(map(math.isfinite, nll)):
-        raise NothingLearned(
-            "the fine-tune diverged, its losses are not finite: lower training.learning_rate, or set "
-            "training.dtype to float32"
-        )
+        nll = _finite(_evaluate(model, questions, tokenizer, recipe, progress))
     paused = None
     if trained.steps < recipe.steps:
         paused = store.put_bytes(captured(model, trained.optimizer, trained.schedule, trained.steps))
@@ -151,7 +146,8 @@ def evaluate(
     *,
     progress: Progress = lambda _label, _done, _total: None,
 ) -> list[float]:
-    """NLL per question of a stored adapter (None: the untuned model), in nats per token."""
+    """NLL per question of a stored adapter (None: the untuned model), in nats per token. Raises NothingLearned
+    where one is not finite."""
     tokenizer = load_tokenizer(recipe.model)
     model = load_model(recipe)
     if adapter is not None:
@@ -159,7 +155,16 @@ def evaluate(
 
         model = PeftModel.from_pretrained(model, store.get_directory(adapter))
     with frozen.reused(model, recipe):
-        return _evaluate(model, questions, tokenizer, recipe, progress)
+        return _finite(_evaluate(model, questions, tokenizer, recipe, progress))
+
+
+def _finite(nll: list[float]) -> list[float]:
+    if not all(map(math.isfinite, nll)):
+        raise NothingLearned(
+            "the fine-tune diverged, its losses are not finite: lower training.learning_rate, or set "
+            "training.dtype to float32"
+        )
+    return nll
 
 
 def _evaluate(

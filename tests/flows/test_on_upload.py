@@ -17,7 +17,7 @@ import pytest
 from upload_recipes import as_lines, publish_recipe, records
 
 from operators.approvals import NAME, approve
-from operators.errors import DataError
+from operators.errors import DataError, Unreachable
 from operators.intake.ledger import Ledger, Waiting
 from operators.intake.uploads import Upload, find_upload
 from operators.results import DataCounts, SearchResult, Verdict, Work
@@ -311,6 +311,25 @@ def test_a_pass_tells_of_each_new_object_once_and_repairs_what_was_lost(
     assert end(place, a).status == "failed"
     assert "no run began after 2 events" in end(place, a).reason
     assert watch(place, repair_after=1) == {"new": 0, "repaired": 0, "given_up": 0}
+
+
+def test_an_upload_that_cannot_be_set_aside_keeps_a_pass_from_no_other(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.watch.UNHEARD", 1)
+    lost = put(place, "a.jsonl", as_lines(records(5)))
+    assert watch(place)["new"] == 1
+    other = put(place, "b.jsonl", as_lines(records(5)))
+    aside = place / "aside"
+    aside.write_text("a file where a folder must be")
+    time.sleep(1.1)
+    with pytest.raises(Unreachable, match="aside"):
+        watch(place, repair_after=1, attempts=1, quarantine=str(aside))
+    assert events("autodp.object.created", other)
+    assert Ledger(str(place / "store")).outcome(lost) is None
+    aside.unlink()
+    assert watch(place, repair_after=1, attempts=1, quarantine=str(aside))["given_up"] == 1
+    assert end(place, lost).status == "failed"
 
 
 def test_what_a_run_holds_is_not_asked_for_again(place: Path) -> None:

@@ -181,6 +181,29 @@ def test_a_worker_has_a_limit(name: str) -> None:
     assert 1 <= int(limit[1]) <= 8
 
 
+def test_on_kubernetes_the_work_pool_has_the_limit() -> None:
+    """That kind of worker starts Jobs and does not wait for them."""
+    lines = (INFRA / "README.md").read_text(encoding="utf-8").splitlines()
+    [after] = [
+        n for n, line in enumerate(lines, 1) if line.startswith("prefect work-pool create autodp --type ku")
+    ]
+    assert re.fullmatch(r"prefect work-pool set-concurrency-limit autodp [1-8]", lines[after])
+
+
+def test_the_ui_can_be_copied_to_where_its_user_may_write() -> None:
+    [server] = PODS["prefect-server-Deployment-prefect-server"]["spec"]["containers"]
+    environment = {e["name"]: e.get("value", "") for e in server["env"]}
+    assert environment["PREFECT_UI_STATIC_DIRECTORY"].startswith("/tmp/")
+    assert PODS["prefect-server-Deployment-prefect-server"]["spec"]["securityContext"]["runAsUser"]
+
+
+def test_no_service_asks_for_more_cores_than_the_readme_does() -> None:
+    needed = re.search(r"The machine needs (\d+) cores", (INFRA / "README.md").read_text(encoding="utf-8"))
+    assert needed
+    for service in COMPOSE["services"].values():
+        assert int(filled_in(service["deploy"]["resources"]["limits"]["cpus"])) <= int(needed[1])
+
+
 def test_all_of_a_ray_cluster_have_its_token() -> None:
     """In `env`: KubeRay gives its init container that of the Ray container, without `envFrom`."""
     cluster = MANIFESTS["ray-RayCluster-autodp"]["spec"]
@@ -234,6 +257,7 @@ def test_a_manifest_fits_kubernetes(name: str) -> None:
 @pytest.mark.parametrize("name", PODS)
 def test_a_pod_fits_kubernetes_and_is_contained(name: str) -> None:
     kubernetes_validate.validate(PODS[name], kubernetes_validate.latest_version(), strict=True)
+    assert PODS[name]["spec"]["enableServiceLinks"] is False, "VLLM_PORT, PREFECT_SERVER_PORT would be addresses"
     for container in PODS[name]["spec"]["containers"]:
         assert set(container["resources"]["limits"]) >= {"cpu", "memory"}
         assert container["securityContext"]["allowPrivilegeEscalation"] is False

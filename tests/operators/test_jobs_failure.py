@@ -9,8 +9,9 @@ import types
 
 import pytest
 
+from flows.prepare import prepare
 from operators import jobs
-from operators.config import Cluster
+from operators.config import Cluster, SearchConfig
 from operators.errors import ConfigError, JobError, WorkerDied
 
 HERE = Cluster(num_cpus=1)
@@ -40,6 +41,17 @@ def test_a_worker_without_the_code_is_not_called_dead(monkeypatch):
 def test_what_this_machine_has_not_is_not_waited_for(asked, says):
     with pytest.raises(ConfigError, match=rf"the Ray job work asks for {says}.* lower training\.num_cpus"):
         jobs.run(work, cluster=HERE, **asked)
+
+
+def test_gpus_that_are_not_there_are_told_before_any_work():
+    import torch
+
+    there = torch.cuda.device_count()
+    jobs.check_gpus(HERE, there)
+    jobs.check_gpus(Cluster(address="ray://elsewhere:10001"), there + 1)  # it knows, and may grow
+    settings = {"data": {"input": "/not/read.jsonl"}, "training": {"num_gpus": there + 0.5}}
+    with pytest.raises(ConfigError, match=rf"num_gpus is {there}\.5 and torch finds {there} GPUs.*cluster\.addr"):
+        prepare(SearchConfig.model_validate(settings), lambda name: pytest.fail(f"{name} was begun"))
 
 
 def work(progress: jobs.Progress) -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from flows.iteration import leader_of
 from operators.judging.statistics import compare, compare_seeds
 from operators.results import Trial
 from operators.strategist.space import Strategy, Team
@@ -73,6 +74,13 @@ def test_the_strategists_choice_goes_before_the_score():
 def test_of_equal_scores_the_shortest_strategy_is_best():
     trials = [trial(s, [1.0] * 60) for s in ((*SELECTION, *CLEANING), CLEANING, (*CLEANING, *SELECTION))]
     assert best_trial(trials).strategy == CLEANING
+
+
+def test_what_racing_stopped_leads_nobody():
+    stopped = trial(SELECTION, [1.0] * 60).model_copy(update={"stopped": True})
+    assert leader_of([stopped]) is None
+    assert leader_of([stopped, trial(CLEANING, [1.0, 0.0])]) == (1.0, 0.0)
+    assert leader_of([trial(CLEANING, [-1.0, 0.0])]) is None
 
 
 def test_the_best_is_compared_with_the_second():

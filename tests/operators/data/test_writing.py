@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from operators.data.containers import failures_named
 from operators.data.loading import Loaded, load
 from operators.data.records import Message, Record
 from operators.data.writers import refuse_other_kind, refuse_overwriting, write
-from operators.errors import ConfigError, DataError
+from operators.errors import ConfigError, DataError, Unreachable
 
 MOMENT = dt.datetime(2024, 5, 1, 12, 30)
 NEW = Record("new-1", (Message("user", "q"), Message("assistant", "a")), {"generated_by": "new_pairs"})
@@ -242,3 +243,9 @@ def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
         refuse_overwriting(f"{tmp_path}/", str(tmp_path))
     refuse_overwriting(str(tmp_path / "o.jsonl"), source)
     refuse_overwriting(str(tmp_path / "i.jsonl.quarantine.jsonl"), source)
+
+
+def test_missing_rights_may_be_given_later() -> None:
+    told = pytest.raises(Unreachable, match=r"s3://b/x: cannot be written \(PermissionError\)")
+    with told, failures_named("s3://b/x", "written"):
+        raise PermissionError("Access Denied")  # as of S3, without a number of the operating system's

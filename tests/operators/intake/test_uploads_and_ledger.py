@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.uploads import UploadConfig
+from flows.watch import WatchConfig
 from operators.errors import Unreachable
 from operators.intake.ledger import Entry, Ledger, Outcome, Waiting
 from operators.intake.uploads import (
@@ -17,9 +20,11 @@ from operators.intake.uploads import (
     UploadGone,
     below_prefix,
     find_upload,
+    is_watched,
     list_uploads,
     read_upload,
 )
+from tasks.uploading import quarantine_upload
 
 
 def put(path: Path, text: str = '{"question": "q", "answer": "a"}\n', age: float = 60) -> Upload:
@@ -92,6 +97,53 @@ def test_a_file_that_is_no_part_of_the_ledger_is_passed_over(tmp_path: Path) -> 
 )
 def test_below_a_prefix(uri: str, below: str | None) -> None:
     assert below_prefix(uri, "s3://b/up") == below_prefix(uri, "s3://b/up/") == below
+
+
+@pytest.mark.parametrize(
+    ("place", "watched"),
+    [
+        ("s3://b/up", True),
+        ("s3://b/up/", True),
+        ("s3://b/up/out", True),
+        ("s3://b/up/_out/x", False),
+        ("s3://b/up/.store", False),
+        ("s3://b/upper", False),
+        ("s3://b", False),
+        ("s3://other/up/out", False),
+    ],
+)
+def test_what_is_written_below_the_prefix_would_be_an_upload(place: str, watched: bool) -> None:
+    assert is_watched(place, "s3://b/up") is is_watched(place, "s3://b/up/") is watched
+    told = r"lies below the prefix s3://b/up, so .* taken for uploads"
+    for name in ("output", "store", "quarantine") if watched else ():
+        with pytest.raises(ValueError, match=rf"{name} s3://b/up.* {told}"):
+            UploadConfig.model_validate({"prefix": "s3://b/up", "output": "s3://b/out", name: place})
+        with pytest.raises(ValueError, match=told):
+            WatchConfig(prefix="s3://b/up", quarantine=place)
+
+
+def test_a_relative_place_is_below_the_prefix_it_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_watched("up/out", str(tmp_path / "up"))
+    assert is_watched(str(tmp_path / "out"), ".")
+    assert not is_watched(".autodp/store", ".")
+
+
+def test_a_long_name_can_be_set_aside(tmp_path: Path) -> None:
+    name = "ж" * 124 + ".jsonl"
+    copy = put(tmp_path / "in" / name)
+    place = quarantine_upload.fn(copy, copy.uri, str(tmp_path / "aside"), "why")
+    assert Path(place).read_bytes() == Path(copy.uri).read_bytes()
+    assert place.endswith("ж.jsonl")
+    assert json.loads(Path(f"{place}.reason.json").read_text())["upload"]["uri"] == copy.uri
+
+
+def test_what_is_opened_again_has_no_marks_of_before(tmp_path: Path) -> None:
+    ledger, upload = Ledger(str(tmp_path)), Upload(uri="s3://b/up/x.jsonl", etag="1", size=3)
+    assert ledger.settle(Outcome(upload=upload, status="failed", reason="r"))
+    assert ledger.mark_asked(upload, 1)  # as where a run was killed before it had cleared
+    assert ledger.reopen(upload)
+    assert ledger.mark_asked(upload, 1)
 
 
 def test_a_snapshot_is_of_exactly_one_version(tmp_path: Path) -> None:

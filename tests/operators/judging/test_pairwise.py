@@ -210,3 +210,11 @@ def test_a_judge_that_takes_few_of_the_questions_does_not_call_the_others_ties(m
     )
     with pytest.raises(EndpointError, match=r"rejects \d+ of \d+ requests: it must .* hold a question with two"):
         judge(client(peer), questions, ["a"] * 30, ["b"] * 30, SETTINGS)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_nor_where_it_is_asked_few_at_a_time(messages_peer, questions, size):
+    peer = messages_peer(lambda _body, _before: failure(400))
+    small = SETTINGS.model_copy(update={"batch": size})
+    with pytest.raises(EndpointError, match=r"rejects (8|12) of \1 requests"):
+        judge(client(peer), questions, ["a"] * 30, ["b"] * 30, small)

@@ -165,6 +165,27 @@ def test_a_server_holds_no_more_than_its_model_does(tmp_path, config, tokens):
     assert vllm.engine_arguments(tmp_path)["max_model_len"] == tokens
 
 
+def test_decoding_steps_are_graphs_on_a_gpu_alone(tmp_path, monkeypatch):
+    found = {}
+    for there in (False, True):
+        monkeypatch.setattr("torch.cuda.is_available", lambda there=there: there)
+        monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: True)
+        found[there] = vllm.engine_arguments(tmp_path)
+    assert found[False]["enforce_eager"]
+    assert "compilation_config" not in found[False]
+    assert not found[True]["enforce_eager"]
+    assert found[True]["compilation_config"] == vllm.DECODING_GRAPHS
+
+
+def test_an_argument_of_the_engine_can_be_replaced_and_left_out(tmp_path):
+    engine = {"block_size": 16, "dtype": None, "some_sizes": {"a": 1}}
+    server = ManagedServer("m", python=sys.executable, engine=engine)
+    command = server._command(tmp_path)
+    assert command[command.index("--block-size") + 1] == "16"
+    assert command[command.index("--some-sizes") + 1] == '{"a": 1}'
+    assert "--dtype" not in command
+
+
 def test_a_server_holds_what_its_tasks_need(stand_in, tmp_path, monkeypatch):
     monkeypatch.setenv(vllm.PYTHON_ENV, str(stand_in()))
     try:

@@ -11,7 +11,7 @@ from operators.fidelity import Fidelity, fidelity
 from operators.report import render
 from operators.report.contrasts import name_of
 from operators.report.page import work_rows
-from operators.report.tables import interval, percent, signed
+from operators.report.tables import duration, interval, percent, signed
 from operators.results import (
     Check,
     DataCounts,
@@ -207,6 +207,24 @@ def test_the_judge_its_exam_and_what_seeds_can_do(search_result: SearchResult) -
         assert f"{label(trial.strategy)} 0.00 {interval(trial.score_ci)}" in page.text
     [band] = page.figures["scores"]["layout"]["shapes"][-1:]
     assert (band["x0"], band["x1"]) == (-0.2, 0.2)
+    assert "The grey band is the noise floor" in page.text
+    assert "proposed by claude" in page.text
+    told = {
+        "trials": [*trials[:-1], trials[-1].model_copy(update={"noise_floor": 0.4})],
+        "proposed_by": ["optuna"],
+    }
+    page = Page(render(search_result.model_copy(update=told)))
+    assert "The grey band is each trial's noise floor" in page.text
+    assert "proposed by optuna" in page.text
+    floors = [(s["x0"], s["x1"]) for s in page.figures["scores"]["layout"]["shapes"] if s["type"] == "rect"]
+    assert sorted(set(floors)) == [(-0.4, 0.4), (-0.2, 0.2)]
+
+
+def test_the_time_of_every_stage_is_told_in_words(search_result):
+    page = Page(render(search_result))
+    for stage, seconds in search_result.seconds.items():
+        if stage != "total":
+            assert f"{stage} {duration(seconds)}" in page.text
 
 
 def test_a_search_without_trials() -> None:

@@ -130,9 +130,10 @@ def test_what_is_right_in_part_is_kept(messages_server, history, view) -> None:
 def test_decides_only_after_the_first_round(messages_server, trial, view, decision, best) -> None:
     messages_server.answers = [says("generation", decision=decision, best=best)]
     early = ClaudeStrategist(messages_server.client()).propose(view(), 4)
-    assert early.decision == "continue"
-    assert early.source == "optuna"
-    assert early.fallbacks == ("decided_too_early",)
+    assert (early.decision, early.source, early.strategies[0]) == ("continue", "claude", (Team.GENERATION,))
+    assert early.fallbacks == ("decided_too_early", "topped_up")
+    messages_server.answers = [says(decision=decision, best=best)]
+    assert ClaudeStrategist(messages_server.client()).propose(view(), 4).source == "optuna"
     unsure = [trial("cleaning", [1, 0, 0, 0, 0, 0, 0, 0, 0, 0])]
     late = ClaudeStrategist(messages_server.client()).propose(view(unsure), 4)
     assert (late.decision, late.strategies, late.fallbacks) == (decision, (), ())

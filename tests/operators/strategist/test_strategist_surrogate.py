@@ -240,6 +240,17 @@ def test_the_llm_does_not_end_the_search(messages_server, trial, view):
     assert HybridStrategist(messages_server.client()).propose(shown, 4).decision == "continue"
 
 
+def test_what_the_llm_names_beside_an_end_counts_as_a_vote(messages_server, trial, view, monkeypatch):
+    monkeypatch.setattr("operators.strategist.hybrid.VOTE", 0.5)  # of which the first place is sure
+    shown = view([trial("cleaning", outcomes(0.2))])
+    second = SurrogateStrategist(1).propose(shown, 4).strategies[1]
+    messages_server.answers = [
+        {"reasoning": "", "decision": "best", "strategies": [" > ".join(second)], "best": "cleaning"},
+    ]
+    end = HybridStrategist(messages_server.client(), seed=1).propose(shown, 1)
+    assert (end.decision, end.strategies, end.fallbacks) == ("continue", (second,), ())
+
+
 def test_every_pair_of_orders_is_compared_once(view: View) -> None:
     kinds = [(c.kind, c.team, c.other) for c in posterior(view()).contrasts([])]
     assert kinds == [("added", t, None) for t in Team] + [

@@ -187,6 +187,7 @@ def test_what_a_race_stopped_has_no_score_beside_those_that_a_judge_gave(trial) 
     told = {"task": "", "round": 2, "data": counts, "remaining": Remaining(rounds=1, trials=1)}
     by_likelihood = agent_view(**told, trials=trials)
     assert [t.strategy for t in by_likelihood.history] == [t.strategy for t in trials]
+    assert {e.team for e in by_likelihood.effects} == {Team.CLEANING}, "its score is not of the same training"
     details = JudgeDetails.model_construct()
     read = trials[0].comparison.model_copy(update={"details": details})
     trials[0] = trials[0].model_copy(update={"comparison": read})

@@ -1,6 +1,7 @@
 import functools
 import json
 import math
+import shutil
 
 import pytest
 from hypothesis import given, settings
@@ -87,6 +88,20 @@ def test_a_training_that_diverges_is_a_clear_error(tmp_path):
     wild = TINY.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(NothingLearned, match=r"diverged.*training\.learning_rate"):
         fine_tune(TRAIN, QUESTIONS, wild, Store(str(tmp_path)))
+
+
+def test_a_model_whose_losses_are_not_finite_is_no_loser_of_a_comparison(tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    store = Store(str(tmp_path / "store"))
+    adapter = fine_tune(TRAIN, QUESTIONS[:1], TINY, store).adapter
+    broken = tmp_path / "broken"
+    shutil.copytree(store.get_directory(adapter), broken)
+    weights = load_file(broken / "adapter_model.safetensors")
+    save_file({k: torch.full_like(v, torch.nan) for k, v in weights.items()}, broken / "adapter_model.safetensors")
+    with pytest.raises(NothingLearned, match="losses are not finite"):
+        evaluate(store.put_directory(broken), QUESTIONS, TINY, store)
 
 
 def test_records_without_an_answer_are_a_clear_error(tmp_path):
