@@ -328,7 +328,7 @@ def test_an_upload_that_cannot_be_set_aside_keeps_a_pass_from_no_other(
     assert events("autodp.object.created", other)
     assert Ledger(str(place / "store")).outcome(lost) is None
     aside.unlink()
-    assert watch(place, repair_after=1, attempts=1, quarantine=str(aside))["given_up"] == 1
+    assert watch(place, repair_after=1, attempts=1, quarantine=str(aside))["given_up"] >= 1
     assert end(place, lost).status == "failed"
 
 
