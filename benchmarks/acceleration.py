@@ -82,12 +82,23 @@ def main() -> None:
     parser.add_argument(
         "--against", choices=VARIANTS, default="naive", help="report: what the others are compared with"
     )
+    parser.add_argument(
+        "--earlier",
+        metavar="NAME",
+        help="report: with the variants of benchmarks/results/NAME.json that are not in --work, and when they ran",
+    )
     parser.add_argument("--keep", metavar="NAME", help="report: write benchmarks/results/NAME.json")
     arguments = parser.parse_args()
     if arguments.variant == "report":
         from benchmarks.acceleration_report import report
 
-        report(arguments.work, against=arguments.against, keep=arguments.keep, as_json=arguments.json)
+        report(
+            arguments.work,
+            against=arguments.against,
+            earlier=arguments.earlier,
+            keep=arguments.keep,
+            as_json=arguments.json,
+        )
         return
     folder = arguments.work / arguments.variant
     use_cache(folder)

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.acceleration import VARIANTS, Piece, Pieces
-from benchmarks.results import write_result
+from benchmarks.results import RESULTS, write_result
 
 Figures = dict[str, Any]
 
 
-def report(work: Path, *, against: str, keep: str | None, as_json: bool) -> None:
+def report(work: Path, *, against: str, earlier: str | None, keep: str | None, as_json: bool) -> None:
     """Prints one column a variant, compares them with the one called `against`; keeps the figures under the name
-    `keep`, if any."""
-    variants = {name: totals(name, work / name) for name in VARIANTS if (work / name / "pieces").exists()}
+    `keep`, if any. `earlier`: name of a result whose variants stand beside those in `work`, with the day and
+    commit they were measured at."""
+    found = kept_before(earlier) if earlier else {}
+    found |= {name: totals(name, work / name) for name in VARIANTS if (work / name / "pieces").exists()}
+    variants = {name: found[name] for name in VARIANTS if name in found}
     figures: Figures = {"variants": variants}
     base, naive = variants.get(against), variants.get("naive")
     if base and base["complete"]:
@@ -30,6 +33,13 @@ def report(work: Path, *, against: str, keep: str | None, as_json: bool) -> None
         print(f"kept in {write_result(keep, figures)}")
     if as_json:
         print(json.dumps(figures))
+
+
+def kept_before(name: str) -> dict[str, Figures]:
+    """The variants of a result that was kept."""
+    result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    when = f"{result['date']} at {result['commit']}"
+    return {n: {"measured": when, **v} for n, v in result["figures"]["variants"].items()}
 
 
 def totals(name: str, folder: Path) -> Figures:
@@ -69,6 +79,7 @@ def totals(name: str, folder: Path) -> Figures:
         "llm_requests": sum(r.work.llm_requests for _, r in rounds),
         "llm_tokens": sum(r.work.llm_input_tokens + r.work.llm_output_tokens for _, r in rounds),
         "fine_tunes": trained,
+        "llm_tokens_whole_set_after": _tokens(whole.value.get("runs", [])) if whole else 0,
         "optimizer_steps": trained * steps,
         "judge_calls": sum(t.comparison.n for t in trials) + (verdict.value["n"] if verdict else 0),
         "scores": {" > ".join(t.strategy): round(t.comparison.score, 3) for t in trials},
@@ -101,6 +112,9 @@ def compared(variant: Figures, base: Figures) -> Figures:
         "wall_time": base["seconds"] / variant["seconds"],
         "wall_time_with_whole_set": base["seconds"] / (variant["seconds"] + variant["seconds_whole_set_after"]),
         "llm_tokens": base["llm_tokens"] / max(1, variant["llm_tokens"]),
+        "llm_tokens_with_whole_set": base["llm_tokens"] / max(1, variant["llm_tokens"] + after)
+        if (after := variant.get("llm_tokens_whole_set_after")) is not None
+        else None,
         "optimizer_steps": base["optimizer_steps"] / variant["optimizer_steps"],
         "records_processed": base["records_processed"] / max(1, variant["records_processed"]),
         "chosen": chosen,
@@ -142,6 +156,10 @@ def modelled(variants: dict[str, Figures], rows: int) -> Figures:
     return {"seconds": seconds, "times": {n: seconds["naive"] / s for n, s in seconds.items()}}
 
 
+def _tokens(runs: list[dict[str, Any]]) -> int:
+    return sum(int(run["usage"][kind]) for run in runs for kind in ("input_tokens", "output_tokens"))
+
+
 def _operator_seconds(trials: list[Any]) -> float:
     return float(sum(r.seconds for t in trials for team in t.reports[t.reused_teams :] for r in team))
 
@@ -152,7 +170,7 @@ def _print(figures: Figures) -> None:
     first: Figures = next(iter(variants.values()), {})
     for key, value in first.items():
         if isinstance(value, (int, float)):
-            shown = [v[key] for v in variants.values()]
+            shown = [v.get(key, 0) for v in variants.values()]
             print(f"{key:<28}" + "".join(f"{x:>12.1f}" if isinstance(x, float) else f"{x:>12}" for x in shown))
     for name, found in next((v for k, v in figures.items() if k.startswith("compared_with_")), {}).items():
         print(

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from flows.asking import ask_again
 from flows.uploads import settle
-from operators.approvals import Approval, approve, reject
+from operators.approvals import Approval, approve, ends_waiting, reject
 from operators.config import Settings
 from operators.errors import DataError
 from operators.intake.ledger import Ledger, Outcome
@@ -98,9 +98,11 @@ def approve_recipe(
 
 
 def release(approval: Approval, store: str, set_aside: str) -> int:
-    """Lets the uploads go on that waited for a decision about their data set; how many."""
+    """Lets the uploads go on that waited for this decision about their data set; how many."""
     ledger = Ledger(store)
-    waiting = [w for w in ledger.waiting() if w.data_set == approval.data_set]
+    waiting = [
+        w for w in ledger.waiting() if w.data_set == approval.data_set and ends_waiting([approval], w.search)
+    ]
     for one in waiting:
         let_go(one.upload, approval, ledger, store, set_aside)
     send(

@@ -51,7 +51,14 @@ def search(
         f"{result.seconds['total']:.0f} s",
     )
     _tell(out, result.verdict.reason, style="bold")
-    _tell(out, f"Report, recipe and processed set: {posixpath.join(settings.output, settings.name)}")
+    place = posixpath.join(settings.output, settings.name)
+    if bad := result.data.quarantined:
+        _tell(
+            out,
+            f"{bad} bad rows were left out: {posixpath.join(place, 'quarantine.jsonl')} says why",
+            style="yellow",
+        )
+    _tell(out, f"Report, recipe and processed set: {place}")
 
 
 @app.command()
@@ -93,6 +100,7 @@ def approve(
 
         approval = approve_found(run, data_set, store, by or getpass.getuser(), note)
     _tell(Console(), f"{approval.data_set} is processed with {approval.recipe}", soft_wrap=True)
+    _warn_without_server()
 
 
 @app.command()
@@ -107,6 +115,7 @@ def retry(
 
         retry_upload(uri, store)
     _tell(Console(), f"{uri} is asked for again", soft_wrap=True)
+    _warn_without_server()
 
 
 @app.command()
@@ -128,6 +137,8 @@ def receive(
         raise ConfigError(f"{prefix}: give an s3:// URL, below which the objects are that stores tell of")
     token = os.environ.get(token_env) or None
     refuse_open(host, token, token_env)
+    if not _has_server():
+        raise ConfigError("set PREFECT_API_URL: without a server, what the receiver tells of starts no run")
     use_s3_block()
     uvicorn.run(application(prefix, token), host=host, port=port, log_level="warning")
 
@@ -182,6 +193,22 @@ def bench(
         raise ConfigError(f"no benchmark is named {name}; there are {', '.join(known)}")
     sys.argv = [f"autodp bench {name}", *context.args]
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+
+
+def _has_server() -> bool:
+    """Whether a Prefect server is named; without one each command has a temporary one, which no worker asks."""
+    from prefect.settings import PREFECT_API_URL
+
+    return bool(PREFECT_API_URL.value())
+
+
+def _warn_without_server() -> None:
+    if not _has_server():
+        text = (
+            "no server is named in PREFECT_API_URL, so no worker has heard of it: uploads that it is about go on "
+            "some minutes later, when watch-bucket passes"
+        )
+        _tell(err, text, style="yellow", soft_wrap=True)
 
 
 def _tell(console: Console, text: str, *, style: str = "", soft_wrap: bool = False) -> None:

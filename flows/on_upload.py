@@ -12,14 +12,13 @@ from flows.applying import read_as
 from flows.prepare import load_input
 from flows.process import ProcessConfig, process_dataset
 from flows.uploads import UploadConfig, settle
-from operators.approvals import history, in_force
+from operators.approvals import approved_recipe, history, in_force
 from operators.config import RowFormat
 from operators.data.lease import Lease
 from operators.drift import allowed
 from operators.errors import AutoDPError, ConfigError, DataError, Unreachable, without_text
 from operators.intake.ledger import Ledger, Outcome, Waiting
 from operators.intake.uploads import Upload, UploadChanged
-from operators.publishing import read_recipe
 from operators.results import Recipe
 from tasks.drifting import drift_from, read_reference
 from tasks.loading import Loaded
@@ -83,7 +82,7 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
     data_set = config.data_set_of(upload)
     decided = history(config.store, data_set)  # once: a decision that comes later is seen by the next pass
     approval = in_force(decided)
-    recipe = read_recipe(approval.recipe) if approval else None
+    recipe = approved_recipe(approval) if approval else None
     told = config.data_format
     if recipe is None and config.search is not None and told == RowFormat():
         told = config.search.data.row_format
@@ -97,8 +96,16 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
     if approval is None or why:
         say(f"{upload.uri}: {why}: searching")
         found_by = config.search_deployment
-        run = start_search(upload, data, data_set, config.search, found_by, config.store, len(decided), why)
-        ledger.wait(Waiting(upload=upload, data_set=data_set, search_run=run, decisions=len(decided)))
+        search = start_search(upload, data, data_set, config.search, found_by, config.store, len(decided), why)
+        ledger.wait(
+            Waiting(
+                upload=upload,
+                data_set=data_set,
+                search_run=search.run,
+                search=search.name,
+                decisions=len(decided),
+            )
+        )
         return None
     made = posixpath.join(posixpath.dirname(copy), f"result.{posixpath.basename(copy).partition('.')[2]}")
     result = process_dataset(
@@ -109,13 +116,14 @@ def _process(upload: Upload, copy: str, config: UploadConfig, ledger: Ledger) ->
             store=config.store,
             data_format=config.data_format,
             rewriter=config.rewriter,
+            judge=config.judge,
             num_cpus=config.num_cpus,
             num_gpus=config.num_gpus,
             i_allow_records_to_leave=config.i_allow_records_to_leave,
             cluster=config.cluster,
         )
     )
-    hand_over(upload, made, config.output_of(upload))
+    hand_over(upload, made, config.output_of(upload), config.store, str(flow_run.id))
     return Outcome(
         status="processed",
         upload=upload,

@@ -105,6 +105,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         flagged = f", {sample.dataset.flagged} of them flagged" if config.targeting.enabled else ""
         say(f"{sample.dataset.rows} records sampled{flagged}")
 
+    settled = precision(config.training, runtime)
     context = TeamContext(
         seed=config.seed,
         target_model=config.training.model,
@@ -114,6 +115,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
         development=splits.search,
         held_out=splits.held_out,
         task=config.data.task,
+        precision=settled,
     )
     return Prepared(
         plan=Plan(
@@ -126,7 +128,7 @@ def prepare(config: SearchConfig, stage: Stage) -> Prepared:
             model_sha256=model_sha256,
             embedder=embedder,
             embedder_sha256=embedder_sha256,
-            precision=precision(config.training, runtime),
+            precision=settled,
         ),
         loaded=loaded,
         counts=DataCounts(

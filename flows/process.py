@@ -12,6 +12,7 @@ from flows.applying import apply_teams, prepared, read_as
 from flows.prepare import load_input
 from flows.scale_out import process_in_files
 from operators.config import FLAGS_VERSION, Cluster, Endpoint, Endpoints, RowFormat, ScaleOut, Settings
+from operators.data.containers import absolute
 from operators.data.store import DatasetRef
 from operators.data.writers import refuse_other_kind, refuse_overwriting
 from operators.digest import digest
@@ -87,6 +88,7 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
         seed=recipe.seed,
         target_model=recipe.target_model,
         target_model_sha256=recipe.target_model_sha256,
+        precision=recipe.precision,
         embedder=recipe.embedder,
         embedder_sha256=recipe.embedder_sha256,
         development=_beside(recipe.development, config),
@@ -95,7 +97,10 @@ def process_dataset(config: ProcessConfig) -> ProcessResult:
     )
     data = read_as(config.input, config.data_format, recipe)
     if config.scale_out:
-        result = process_in_files(recipe, config.recipe, context, data, config.output, config.scale_out, runtime)
+        # Workers, which run in other directories, read and write the files.
+        data = data.model_copy(update={"input": absolute(data.input)})
+        output = absolute(config.output)
+        result = process_in_files(recipe, config.recipe, context, data, output, config.scale_out, runtime)
         _show(result.reports, recipe)
         return ProcessResult(
             output=config.output,

@@ -8,6 +8,7 @@ import logging
 import posixpath
 from collections.abc import AsyncIterator
 
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -70,7 +71,13 @@ def refuse_open(host: str, token: str | None, variable: str) -> None:
 def _send(created: list[Created]) -> int:
     sent = 0
     for one in created:
-        upload = one.upload()
+        try:
+            upload = one.upload()
+        except ValidationError:  # to be told of it again would not help
+            log.warning(
+                "%s: the name is too long or has '::': rename the object", posixpath.basename(one.key)[:200]
+            )
+            continue
         if upload is None:
             log.info("%s was deleted already", posixpath.basename(one.key))
             continue

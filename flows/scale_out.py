@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from prefect.runtime import flow_run
 from pydantic import BaseModel, ConfigDict
 
 from flows.applying import apply_teams, prepared
 from operators.config import Data, ScaleOut
+from operators.data.lease import Lease
 from operators.errors import ConfigError, DataError
 from operators.processing import TeamContext
 from operators.results import Recipe, TeamRun
@@ -23,6 +27,8 @@ from tasks.runtime import Runtime
 from tasks.scaling_out import gather_files, look_up, process_shards, write_files
 
 MAX_BAD_SHARE = 0.5
+HELD = 15.0
+"""Seconds for which an output is a run's after its last sign of life."""
 Chain = list[tuple[Team, OperatorSpec]]
 
 
@@ -48,7 +54,10 @@ def process_in_files(
     runtime: Runtime,
 ) -> ScaledOut:
     """The operators that judge each record alone run file by file; from the first on that does not, the set is
-    gathered and processed as a set in one file is."""
+    gathered and processed as a set in one file is.
+
+    Raises ConfigError where another run writes to the same directory: its files and these would mix.
+    """
     alone, rest = _cut(recipe)
     gathers = bool(rest) or recipe.targeting.enabled
     sharded = look_up(data, output)
@@ -67,15 +76,16 @@ def process_in_files(
         rows_at_once=scale.rows_at_once,
         keep=gathers,
     )
-    done = process_shards(sharded.shards, job, scale, runtime)
-    say(f"{len(done)} files, {sum(r.reused for r in done)} of them done before")
-    _check_share(done, data.input, output)
-    reports = [sum_reports(r) for r in zip(*(run.reports for run in done), strict=True)]
-    rows_out = sum(r.rows_out for r in done)
-    runs: list[TeamRun] = []
-    if gathers:
-        rows_out, runs = _as_a_whole(done, rest, recipe, context, output, runtime)
-        reports += [report for run in runs for report in run.reports]
+    with _alone(output):
+        done = process_shards(sharded.shards, job, scale, runtime)
+        say(f"{len(done)} files, {sum(r.reused for r in done)} of them done before")
+        _check_share(done, data.input, output)
+        reports = [sum_reports(r) for r in zip(*(run.reports for run in done), strict=True)]
+        rows_out = sum(r.rows_out for r in done)
+        runs: list[TeamRun] = []
+        if gathers:
+            rows_out, runs = _as_a_whole(done, rest, recipe, context, output, runtime)
+            reports += [report for run in runs for report in run.reports]
     return ScaledOut(
         rows=sum(r.rows for r in done),
         records=sum(r.records for r in done),
@@ -83,6 +93,19 @@ def process_in_files(
         reports=reports,
         runs=runs,
     )
+
+
+@contextmanager
+def _alone(output: str) -> Iterator[None]:
+    """No other run writes to the directory meanwhile. One that has died holds it for some seconds more."""
+    lease = Lease(posixpath.join(output, "_writing"), str(flow_run.id), HELD)
+    until = time.monotonic() + 2 * HELD
+    while not lease.acquire():
+        if time.monotonic() > until:
+            raise ConfigError(f"{output}: another run writes there: wait for its end, or give another output")
+        time.sleep(1)
+    with lease.renewed():
+        yield
 
 
 def _as_a_whole(

@@ -80,7 +80,7 @@ def train(strategies: list[Strategy], tree: Tree, plan: Plan, when: str) -> Trai
         raise_failure([*tree.values(), early])
         failed = {s for s, model in begun.items() if failed_with(model, NothingLearned)}
         losses = {s: fmean(model.result().question_nll) for s, model in begun.items() if s not in failed}
-        stopped = frozenset([*failed, *sorted(losses, key=losses.__getitem__)[going:]])
+        stopped = behind(losses, going) | failed
         say(f"{when}: after {until} steps {', '.join(label(s) for s in strategies if s in stopped)} stop")
 
     def whole(s: Strategy) -> PrefectFuture[FineTune]:
@@ -94,6 +94,11 @@ def train(strategies: list[Strategy], tree: Tree, plan: Plan, when: str) -> Trai
         stopped=stopped,
         early_baseline=early,
     )
+
+
+def behind(losses: Mapping[Strategy, float], going: int) -> frozenset[Strategy]:
+    """All but the `going` strategies whose models find the true answers likeliest; of equals the earlier go on."""
+    return frozenset(sorted(losses, key=losses.__getitem__)[going:])
 
 
 def survivors(trials: int, racing: Racing) -> int:

@@ -62,6 +62,7 @@ class UploadConfig(Settings):
         description="Of the input, where it is not the recipe's set's or, without one, that of `search`",
     )
     rewriter: Endpoint | None = Field(None, description="Instead of the recipes' rewriter endpoint")
+    judge: Endpoint | None = Field(None, description="Instead of the recipes' judge, which labels records")
     i_allow_records_to_leave: bool = Field(False, description="Accept a rewriter or judge outside this network")
     attempts: int = ATTEMPTS
     claim_seconds: float = Field(

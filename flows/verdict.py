@@ -12,7 +12,9 @@ from flows.iteration import Round, answer_usage, judge_on, judge_usage, llm_work
 from flows.plan import Plan
 from flows.training import answered
 from operators.data.store import BlobRef, DatasetRef
+from operators.digest import digest
 from operators.errors import NothingLearned
+from operators.judging.openings import level, opening
 from operators.judging.pairwise import pooled
 from operators.judging.statistics import compare_seeds, noise_floor
 from operators.results import Comparison, Lead, Verdict, Work
@@ -42,6 +44,9 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy |
     """Compares the best strategy with the baseline on the sealed questions, over several training seeds. The best
     is the one that the strategist named when it ended the search, else the `recommended` one.
 
+    A search that is run again with another budget may end with another strategy. It meets questions that have been
+    looked at, so its intervals are the wider the more candidates there were before it.
+
     The seeds are new ones: the model that won the search won by the luck of its seed as well. Both sides of a seed
     see shared records in the same order, so they are compared in pairs. The baselines among themselves (A/A) show
     how far seeds alone move such a score. A strategy whose model cannot be tuned with some of the seeds is not
@@ -55,6 +60,12 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy |
     data = [d for r in rounds for d in r.data][trials.index(best)]
     baselines = next(r.baselines for r in rounds if r.baselines)
     say(f"opening the sealed questions for {label(best.strategy)}")
+    candidate = digest(
+        data.training_sha256, plan.recipe(1).content(plan.model_sha256), settings.method, settings.sealed_seeds
+    )
+    questions = digest(sealed.sha256, plan.splits.train.sha256)
+    number = opening(plan.runtime.store, questions, candidate)
+    confidence = level(settings.confidence, number)
 
     repeats = range(1, settings.sealed_seeds + 1)
     candidates = [_trained(data, plan, r, f"verdict - candidate {r}") for r in repeats]
@@ -74,7 +85,7 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy |
     kept = [r for r in repeats if r not in lost]
     raise_failure([of[r - 1] for of in (candidates, ours, judged) for r in kept])
 
-    intervals = {"resamples": settings.bootstrap, "confidence": settings.confidence, "seed": plan.config.seed}
+    intervals = {"resamples": settings.bootstrap, "confidence": confidence, "seed": plan.config.seed}
     results: list[Comparison] = [judged[r - 1].result() for r in kept]
     pooled_score = compare_seeds([c.outcomes for c in results], **intervals).model_copy(  # type: ignore[arg-type]
         update={"details": pooled([c.details for c in results if c.details])}
@@ -85,10 +96,11 @@ def deliver_verdict(plan: Plan, rounds: Sequence[Round], recommended: Strategy |
     verdict = decide(
         best.strategy,
         pooled_score,
-        settings.confidence,
+        confidence,
         noise_floor=floor,
         search_score=best.comparison.score,
         lost=len(lost),
+        opening=number,
     )
     trained = [*(candidates[r - 1] for r in kept), *(controls[r] for r in new)]
     adopted = candidates[0].result() if verdict.decision == "adopt" else baselines[0]

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from flows.approve import let_go
 from flows.asking import ask, ask_again
 from flows.uploads import ATTEMPTS, refuse_watched, settle
-from operators.approvals import history
+from operators.approvals import ends_waiting, history, keep_found
 from operators.config import SearchConfig, Settings
 from operators.errors import AutoDPError
 from operators.intake.ledger import Entry, Ledger, Outcome
@@ -96,29 +96,37 @@ def watch_bucket(config: WatchConfig) -> dict[str, int]:
     runs = unfinished_runs(config.deployment)
     done: Counter[str] = Counter(new=0, repaired=0, given_up=0)
     for upload in _uploads(ledger, entries, config):
+        entry = entries.get(str(upload.id), Entry())
+        if entry.settled or entry.waiting:
+            continue
         with _apart(upload, faults):
-            entry = entries.get(str(upload.id), Entry())
-            if entry.settled or entry.waiting:
-                continue
             if not entry.asked and not entry.claims:
                 done["new"] += _ask(ledger, upload, 1)
-                continue
-            if time.time() - entry.asked_at < config.repair_after or _alive(ledger, upload, runs, config):
-                continue
-            if entry.claims >= config.attempts:
-                reason = f"given up after {config.attempts} runs that died: see their logs for what ends them"
-                done["given_up"] += _give_up(upload, reason, config)
-            elif entry.asked >= UNHEARD * config.attempts:
-                reason = (
-                    f"given up: no run began after {entry.asked} events; see to the deployment and its workers"
-                )
-                done["given_up"] += _give_up(upload, reason, config)
-            else:
-                done["repaired"] += _ask(ledger, upload, max(entry.claims, entry.asked) + 1)
+            elif _has_rested(entry, config) and not _alive(ledger, upload, runs, config):
+                done.update(_repair(ledger, upload, config))
     say(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done.items()))
     if faults:
         raise faults[0]
     return dict(done)
+
+
+def _has_rested(entry: Entry, config: WatchConfig) -> bool:
+    """Whether nothing has been heard of an upload for so long that its run may have died."""
+    return time.time() - entry.asked_at >= config.repair_after
+
+
+def _repair(ledger: Ledger, upload: Upload, config: WatchConfig) -> dict[str, int]:
+    """Asks for an upload again whose run has died, or gives it up; counts of what was done."""
+    entry = ledger.entry(upload)  # as it is now: the listing may be minutes old
+    if entry.settled or entry.waiting or not _has_rested(entry, config):
+        return {}
+    if entry.claims >= config.attempts:
+        reason = f"given up after {config.attempts} runs that died: see their logs for what ends them"
+    elif entry.asked >= UNHEARD * config.attempts:
+        reason = f"given up: no run began after {entry.asked} events; see to the deployment and its workers"
+    else:
+        return {"repaired": _ask(ledger, upload, max(entry.claims, entry.asked) + 1)}
+    return {"given_up": _give_up(upload, reason, config)}
 
 
 @contextmanager
@@ -161,11 +169,12 @@ def _alive(ledger: Ledger, upload: Upload, runs: dict[str, list[FlowRun]], confi
     for run in runs.get(str(upload.id), []):
         # A run that is starting has not claimed yet.
         grace = config.start_within if is_starting(run) else config.repair_after
-        if is_queued(run) or seconds_in_state(run) < grace:
-            alive = True
-        else:
-            mark_crashed(run, "its process is gone: its claim on the upload has expired")
+        gone = not is_queued(run) and seconds_in_state(run) >= grace
+        # One whose state has changed meanwhile is left to the next pass.
+        if gone and mark_crashed(run, "its process is gone: its claim on the upload has expired"):
             say(f"{upload.uri}: run {run.name} is gone")
+        else:
+            alive = True
     return alive
 
 
@@ -183,10 +192,10 @@ def _tend_waiting(ledger: Ledger, config: WatchConfig, faults: list[AutoDPError]
     for waiting in ledger.waiting():
         upload, data_set = waiting.upload, waiting.data_set
         with _apart(upload, faults):
-            decided = decisions(data_set)[waiting.decisions :]
+            decided = ends_waiting(decisions(data_set)[waiting.decisions :], waiting.search)
             search = run_of(waiting.search_run)
-            if decided:
-                let_go(upload, decided[-1], ledger, config.store, config.set_aside)
+            if decided is not None:
+                let_go(upload, decided, ledger, config.store, config.set_aside)
             elif search is None:
                 say(f"{upload.uri}: its search is not known here any more: asked for again")
                 ask_again(upload, ledger)
@@ -207,6 +216,7 @@ def _ask_person(search: FlowRun, data_set: str, config: WatchConfig) -> None:
         found = SearchConfig.model_validate(search.parameters["config"])
         folder = posixpath.join(found.output, found.name)
         result = SearchResult.model_validate_json(read_bytes(posixpath.join(folder, "search.json")))
+        keep_found(config.store, folder)  # as the run does that asks, which would fail at every pass
     except (KeyError, ValueError):  # one that was moved must not keep the pass from all other uploads
         say(f"what the run {search.name} found for data set {data_set} cannot be read: approve it or search again")
         return

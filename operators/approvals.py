@@ -121,6 +121,26 @@ def in_force(decisions: Sequence[Approval]) -> Approval | None:
     return next((a for a in reversed(decisions) if a.decision == "approved"), None)
 
 
+def approved_recipe(approval: Approval) -> Recipe:
+    """The recipe that was approved. Raises ConfigError where its file is another one by now."""
+    if sha256_bytes(read_bytes(approval.recipe)) != approval.recipe_sha256:
+        raise ConfigError(
+            f"{approval.recipe}: was changed after {approval.by} approved it: approve the recipe of "
+            f"{approval.found_in} again, or search again"
+        )
+    return read_recipe(approval.recipe)
+
+
+def ends_waiting(decisions: Sequence[Approval], search: str) -> Approval | None:
+    """Which of the decisions about a data set lets those go on that wait for the search of that name: the latest
+    approval, whatever it is of, or else that what this search found was rejected. None: they wait on.
+
+    A search without a name (of an earlier release) is taken to be the one that was decided about.
+    """
+    of_search = (a for a in decisions if not search or posixpath.basename(a.found_in.rstrip("/")) == search)
+    return in_force(decisions) or next(iter(of_search), None)
+
+
 def history(store: str, data_set: str) -> list[Approval]:
     """Every decision about a data set, the first one first."""
     fs, path = filesystem(_place(store, data_set))

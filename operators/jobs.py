@@ -156,11 +156,13 @@ def run(
     num_cpus: float | None = 1,
     num_gpus: float = 0,
     progress: Progress | None = None,
+    to_save_memory: str = "have fewer jobs at a time (more CPUs for each)",
     **kwargs: Any,
 ) -> T:
     """Calls `function(*args, progress=..., **kwargs)` on a Ray worker and returns its result.
 
-    `num_cpus` None stands for all cores of a local Ray, and for one of a cluster, whose nodes may differ.
+    `num_cpus` None stands for all cores of a local Ray, and for one of a cluster, whose nodes may differ;
+    `to_save_memory` is what people can do where a worker runs out of it.
 
     `function` must be importable by workers. A failure comes back as an AutoDPError without any text of a
     record; a dead worker as WorkerDied, which the caller may retry. Raises ConfigError where a local Ray has not
@@ -184,8 +186,7 @@ def run(
                 progress(*seen)
         outcome = ray.get(task)
     except ray.exceptions.RayError as e:
-        what = f"the Ray job {function.__name__}"
-        raise failure(e, what, "lower training.batch_size or raise the resources") from None
+        raise failure(e, f"the Ray job {function.__name__}", to_save_memory) from None
     except BaseException:
         ray.cancel(task, force=True)
         raise
@@ -209,8 +210,9 @@ def _check_resources(what: str, cluster: Cluster, **asked: float) -> None:
         logger.warning("%s that the cluster has now: it waits until machines join", asks)
         return
     raise ConfigError(
-        f"{asks} that this machine's Ray has: lower training.num_cpus, training.num_gpus or embedding.num_cpus, "
-        "raise cluster.num_cpus, or give the cluster.address of a Ray that has them"
+        f"{asks} that this machine's Ray has: lower num_cpus or num_gpus (in a search training.num_cpus, "
+        "training.num_gpus or embedding.num_cpus), raise cluster.num_cpus, or give the cluster.address of a Ray "
+        "that has them"
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from operators.data.store import DatasetRef, Store
 from operators.llm.connection import Connection
+from operators.precision import Precision
 from operators.results import LLMUsage, TeamRun
 from operators.strategist.space import Team
 from operators.teams.base import Context, OperatorSpec
@@ -33,10 +34,15 @@ class TeamContext(BaseModel):
     development: DatasetRef | None = None
     held_out: DatasetRef | None = None
     task: str = ""
+    precision: Precision | None = None
+    """In which the target model is loaded; None: the worker's own, which another machine may not share."""
 
-    def content(self) -> dict[str, object]:
-        """Its part of a cache key: models by their weights instead of their paths."""
-        return self.model_dump(mode="json", exclude={"target_model", "embedder"})
+    def content(self, *, needs_model: bool = True) -> dict[str, object]:
+        """Its part of a cache key: models by their weights instead of their paths. The precision matters only to
+        teams that load the target model."""
+        return self.model_dump(
+            mode="json", exclude={"target_model", "embedder", *([] if needs_model else ["precision"])}
+        )
 
 
 def opened(
@@ -54,6 +60,7 @@ def opened(
         development=store.get_records(context.development) if context.development else (),
         held_out=store.get_records(context.held_out) if context.held_out else (),
         task=context.task,
+        precision=context.precision or "auto",
         progress=progress,
     )
 

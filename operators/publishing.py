@@ -39,17 +39,18 @@ class Output:
             fs.rm_file(path)
 
     def keep_alone(self, name: str) -> None:
-        """Removes what is named like the file but for its suffix: it was written from another kind of file."""
-        from operators.data.containers import filesystem
+        """Removes a set that was written under this name from another kind of file. What else is named like it, a
+        file that somebody set aside, stays."""
+        from operators.data.containers import SUFFIXES, filesystem
 
         fs, root = filesystem(self.root)
-        with contextlib.suppress(FileNotFoundError):
-            for other in fs.ls(root, detail=False):
-                folder, found = posixpath.split(other.rstrip("/"))
-                # An object store may list the mark of the folder itself.
-                alike = found != name and found.partition(".")[0] == name.partition(".")[0]
-                if alike and folder == root.rstrip("/"):
-                    fs.rm(other, recursive=True)
+        stem = name.partition(".")[0]
+        for other in (f"{stem}{suffix}{zipped}" for suffix in SUFFIXES for zipped in ("", ".gz")):
+            if other != name:
+                self.remove(other)
+        saved = posixpath.join(root, stem)
+        if stem != name and fs.exists(f"{saved}/state.json"):  # by `datasets`
+            fs.rm(saved, recursive=True)
 
 
 def read_bytes(uri: str) -> bytes:

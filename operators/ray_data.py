@@ -39,8 +39,9 @@ def map_each(
     the cluster has room for, each with `num_cpus`.
 
     `function` and the items must be picklable; what one call needs and gives should be small. A call takes one
-    item, or several next to each other whose `size` is small. Ray repeats a call whose process died, with all of
-    its items. A failure comes back as an AutoDPError without any text of a record, and ends the rest.
+    item, or several next to each other whose `size` is small. A failure comes back as an AutoDPError without any
+    text of a record, and ends the rest; a process that dies, as WorkerDied, which the caller may retry: left to
+    itself Ray Data would repeat a call for ever that needs more memory than there is.
 
     Raises ConfigError where `cluster.address` is one of Ray Client.
     """
@@ -61,7 +62,10 @@ def map_each(
     parallel = workers or max(1, int(ray.cluster_resources().get("CPU", 1) // num_cpus))
     rows = [{"work": pickle.dumps((function, part))} for part in bundles(items, size, LEAST_CALLS * parallel)]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        _worker(access_in_use()), num_cpus=num_cpus, compute=ray.data.TaskPoolStrategy(size=workers)
+        _worker(access_in_use()),
+        num_cpus=num_cpus,
+        compute=ray.data.TaskPoolStrategy(size=workers),
+        max_retries=0,
     )
     try:
         for row in done.iter_rows():
@@ -70,8 +74,9 @@ def map_each(
                     raise outcome
                 yield outcome
     except ray.exceptions.RayError as e:
-        what = "a worker of Ray Data, after repetitions,"
-        raise jobs.failure(e, what, "lower scale_out.rows_at_once or scale_out.workers") from None
+        raise jobs.failure(
+            e, "a worker of Ray Data", "lower scale_out.rows_at_once or scale_out.workers"
+        ) from None
 
 
 def bundles(items: Sequence[T], size: Callable[[T], int], least: int) -> Iterator[list[T]]:

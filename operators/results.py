@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from operators.config import FLAGS_VERSION, Endpoint, RowFormat, Targeting
 from operators.data.store import DatasetRef
+from operators.precision import Precision
 from operators.strategist.space import Team
 from operators.teams.base import OperatorReport, OperatorSpec
 
@@ -245,6 +246,9 @@ class Verdict(Result):
     """The |score| on the sealed questions that a strategy without any effect would stay below."""
     chance: float | None = None
     """The probability of such a score where every question's outcome is as likely to be its opposite."""
+    opening: int = 1
+    """The number of the strategy among those that these sealed questions were opened for. The intervals of a later
+    one are wider."""
     details: JudgeDetails | None = None
 
     @property
@@ -339,6 +343,8 @@ class Recipe(Result):
     seed: int
     target_model: str
     target_model_sha256: str
+    precision: Precision | None = None
+    """In which operators load the target model; None in recipes of earlier releases: the machine's own."""
     embedder: str
     embedder_sha256: str
     targeting_embedder: str | None = None

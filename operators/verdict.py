@@ -35,13 +35,15 @@ def decide(
     noise_floor: float = 0.0,
     search_score: float | None = None,
     lost: int = 0,
+    opening: int = 1,
 ) -> Verdict:
     """Adopts the strategy only where the whole interval of its sealed score lies above zero, the score above the
     noise floor, and coins that fall for or against it on every question would not often do as well.
 
     "No processing" is the default that has to be beaten: a score whose interval touches zero, that training seeds
     alone could have made, or that rests on a handful of questions, is not evidence. `lost` trainings of the
-    strategy's with further seeds could not be tuned at all, which rules it out.
+    strategy's with further seeds could not be tuned at all, which rules it out. `opening`: the number of this
+    strategy among those that the sealed questions were opened for, which `confidence` has to allow for.
     """
     low, high = sealed.score_ci
     by_coins = chance(sealed.outcomes)
@@ -49,12 +51,16 @@ def decide(
     seeds = max(len(sealed.seed_scores), 1)
     over = f", over {seeds} training seeds" if seeds > 1 else ""
     won = f"{sealed.win:.0%} of {sealed.n} sealed questions won, {sealed.loss:.0%} lost"
-    interval = f"score {sealed.score:+.2f}, {confidence:.0%} interval {low:+.2f} to {high:+.2f}{over}"
+    interval = f"score {sealed.score:+.2f}, {100 * confidence:.3g}% interval {low:+.2f} to {high:+.2f}{over}"
+    if opening > 1:
+        interval += f", for these questions have been opened for {opening - 1} other candidate" + "s" * (
+            opening > 2
+        )
     inside = ""
     if lost:
         inside = f"; {lost} more could not be tuned: a lower training.learning_rate may help"
     elif low > 0 and sealed.score <= noise_floor:
-        inside = f"; {confidence:.0%} of scores without any effect stay below {noise_floor:.2f}"
+        inside = f"; {100 * confidence:.3g}% of scores without any effect stay below {noise_floor:.2f}"
     elif low > 0:
         inside = f"; so few questions differ that coins would do as well in {by_coins:.0%} of cases"
     reason = (
@@ -76,5 +82,6 @@ def decide(
         seed_scores=sealed.seed_scores,
         noise_floor=noise_floor,
         chance=by_coins,
+        opening=opening,
         details=sealed.details,
     )

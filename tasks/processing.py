@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from operators import jobs, processing
 from operators.config import Endpoint, SearchConfig, Step
@@ -20,6 +21,13 @@ from tasks.progress import shown
 from tasks.runtime import Runtime
 
 
+class Resources(TypedDict, total=False):
+    """What Ray sets aside for a job."""
+
+    num_cpus: float
+    num_gpus: float
+
+
 def output_of(source: TeamRun | DatasetRef) -> DatasetRef:
     """The data set that a team starts from: the input itself, or what the team before it left."""
     return source.dataset if isinstance(source, TeamRun) else source
@@ -34,7 +42,7 @@ def _content(
 ) -> list[object]:
     # The rewriter's model matters only to teams that ask it.
     llm = model_identity(runtime.rewriter) if needs_llm(specs) else None
-    return [team, list(specs), output_of(source).sha256, context.content(), llm]
+    return [team, list(specs), output_of(source).sha256, context.content(needs_model=needs_model(specs)), llm]
 
 
 @durable("apply-team", content=_content)
@@ -68,7 +76,7 @@ def apply_team(
         )
 
 
-def resources(specs: Sequence[OperatorSpec], runtime: Runtime) -> dict[str, float]:
+def resources(specs: Sequence[OperatorSpec], runtime: Runtime) -> Resources:
     """What Ray sets aside for a team: a training's resources where the target model is loaded, for two models on
     one GPU may not fit."""
     if needs_model(specs):

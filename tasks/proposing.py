@@ -40,8 +40,8 @@ def _content(view: AgentView, k: int, config: SearchConfig) -> list[object]:
 def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
     """Up to k strategies not tried yet, or the decision to stop.
 
-    Raises EndpointError where the strategist's model does not answer: what is done then is no result of this task,
-    or every later run would find it here instead of asking.
+    Raises EndpointError where the strategist's model does not answer, or gave one answer that is of no use and
+    then none: what is done then is no result of this task, or every later run would find it here and not ask.
     """
     endpoint = config.endpoints.strategist
     client = None
@@ -57,7 +57,7 @@ def propose(view: AgentView, k: int, config: SearchConfig) -> Proposed:
             role="strategist",
         )
     proposal = build_strategist(config, client).propose(view, k)
-    if "endpoint_error" in proposal.fallbacks and not any(e.answer for e in proposal.transcript):
+    if "endpoint_error" in proposal.fallbacks:
         raise EndpointError("the strategist's model did not answer: see to endpoints.strategist and its key")
     return Proposed(proposal=refuse_repeats(proposal, view, k), usage=client.usage if client else LLMUsage())
 

@@ -24,7 +24,7 @@ from operators.teams.base import OperatorSpec
 from tasks.durable import silenced
 from tasks.events import send_search_finished
 from tasks.loading import Loaded
-from tasks.processing import model_identity, needs_llm
+from tasks.processing import model_identity, needs_llm, needs_model
 from tasks.sampling import SplitRefs
 from tasks.story import artifact_key
 
@@ -104,6 +104,7 @@ def make_recipe(
         seed=config.seed,
         target_model=config.training.model,
         target_model_sha256=model_sha256,
+        precision=context.precision if any(map(needs_model, used.values())) else None,
         embedder=context.embedder,
         embedder_sha256=context.embedder_sha256,
         targeting_embedder=embedder if embedder != context.embedder else None,

@@ -47,7 +47,7 @@ def leave_out(
 @silenced
 def write_output(dataset: DatasetRef, loaded: Loaded, output: str, store: str) -> None:
     """Writes the records in the shape of the file they came from, and the bad rows beside them."""
-    place = Store(store)
+    place, output = Store(store), output.rstrip("/")
     folder = Output(posixpath.dirname(output) or ".")
     bad_rows = f"{posixpath.basename(output)}.quarantine.jsonl"
     folder.remove(bad_rows)  # of another run

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterName,
@@ -27,25 +30,26 @@ def unfinished_runs(deployment: str) -> dict[str, list[FlowRun]]:
     """The runs of the deployment of that name that are queued, starting or running, by upload id."""
     found: dict[str, list[FlowRun]] = {}
     with get_client(sync_client=True) as client:
-        offset = 0
-        while True:
-            page = client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(
-                    state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED))
-                ),
-                deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[deployment])),
-                limit=PAGE,
-                offset=offset,
-            )
-            for run in page:
-                try:
-                    upload = Upload.model_validate(run.parameters.get("upload"))
-                except ValidationError:
-                    continue
+        for run in _runs_of(client, deployment, UNFINISHED):
+            with contextlib.suppress(ValidationError):
+                upload = Upload.model_validate(run.parameters.get("upload"))
                 found.setdefault(str(upload.id), []).append(run)
-            if len(page) < PAGE:
-                return found
-            offset += PAGE
+    return found
+
+
+def _runs_of(client: SyncPrefectClient, deployment: str, states: list[StateType]) -> Iterator[FlowRun]:
+    """Every run of the deployment of that name that is in one of these states, page by page."""
+    in_state = FlowRunFilterState(type=FlowRunFilterStateType(any_=states))
+    for offset in itertools.count(0, PAGE):
+        page = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=in_state),
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[deployment])),
+            limit=PAGE,
+            offset=offset,
+        )
+        yield from page
+        if len(page) < PAGE:
+            return
 
 
 def is_queued(run: FlowRun) -> bool:
@@ -65,10 +69,15 @@ def seconds_in_state(run: FlowRun) -> float:
     return (datetime.now(UTC) - run.state.timestamp).total_seconds()
 
 
-def mark_crashed(run: FlowRun, why: str) -> None:
-    """Says in the UI what happened to a run whose process is gone, and gives back its concurrency slot."""
+def mark_crashed(run: FlowRun, why: str) -> bool:
+    """Says in the UI what happened to a run whose process is gone, and gives back its concurrency slot. False, and
+    nothing is said, where the run is in another state than it was when it was looked up."""
+    now = find_run(str(run.id))
+    if now is None or now.state_type != run.state_type:
+        return False
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run.id, Crashed(message=why), force=True)
+    return True
 
 
 def find_run(run_id: str) -> FlowRun | None:
@@ -85,8 +94,5 @@ def asked_about(deployment: str) -> set[str] | None:
     with get_client(sync_client=True) as client:
         if not client.read_deployments(deployment_filter=named, limit=1):
             return None
-        open_states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*UNFINISHED, StateType.PAUSED]))
-        runs = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(state=open_states), deployment_filter=named, limit=PAGE
-        )
-    return {str(run.parameters.get("data_set")) for run in runs}
+        runs = _runs_of(client, deployment, [*UNFINISHED, StateType.PAUSED])
+        return {str(run.parameters.get("data_set")) for run in runs}

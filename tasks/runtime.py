@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from operators.config import Cluster, Endpoint, SearchConfig, TargetEndpoint
+from operators.data.containers import absolute
 from operators.jobs import SharedLedger
 from operators.results import LLMUsage
 
@@ -15,7 +17,8 @@ class Runtime(BaseModel):
     """The places and servers of one run, as the tasks need them."""
 
     model_config = ConfigDict(frozen=True)
-    store: str
+    store: Annotated[str, AfterValidator(absolute)]
+    """Absolute: workers run in other directories."""
     cluster: Cluster = Cluster()
     rewriter: Endpoint | None = None
     judge: Endpoint | None = None

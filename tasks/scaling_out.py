@@ -20,6 +20,9 @@ from tasks.durable import durable, may_pass, silenced
 from tasks.progress import shown
 from tasks.runtime import Runtime
 
+WHOLE_SET = "give the machine more, or use a recipe without operators that look at the whole set (docs/operate.md)"
+"""What helps where the records of all files do not fit into one worker's memory."""
+
 
 class Sharded(BaseModel):
     """A set in many files: which, and how its rows spell a conversation."""
@@ -46,7 +49,14 @@ def look_up(data: Data, output: str) -> Sharded:
 def gather_files(shards: list[StoredShard], runtime: Runtime) -> Gathered:
     """All files' records as one set, in the store."""
     with shown() as progress:
-        return jobs.run(whole_set.gather, shards, runtime.store, cluster=runtime.cluster, progress=progress)
+        return jobs.run(
+            whole_set.gather,
+            shards,
+            runtime.store,
+            cluster=runtime.cluster,
+            progress=progress,
+            to_save_memory=WHOLE_SET,
+        )
 
 
 @task(name="write-files", task_run_name="write files")
@@ -64,6 +74,7 @@ def write_files(
             runtime.store,
             cluster=runtime.cluster,
             progress=progress,
+            to_save_memory=WHOLE_SET,
         )
 
 

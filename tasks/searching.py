@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 
@@ -9,6 +11,13 @@ from operators.config import Data, SearchConfig
 from operators.digest import digest
 from operators.errors import ConfigError
 from operators.intake.uploads import Upload
+
+
+class Searching(NamedTuple):
+    """A search that has been started: the id of its flow run, and its name."""
+
+    run: str
+    name: str
 
 
 def start_search(
@@ -20,9 +29,9 @@ def start_search(
     store: str,
     decisions: int,
     why: str,
-) -> str:
-    """Id of the flow run that searches, on this upload's records, for a recipe for the data set. `data` says where
-    they are and how they are read, `decisions` how many there were about the data set when `why` was found.
+) -> Searching:
+    """The flow run that searches, on this upload's records, for a recipe for the data set. `data` says where they
+    are and how they are read, `decisions` how many there were about the data set when `why` was found.
 
     Between two decisions about a data set there is one search, whoever asks for it: Prefect gives the run that
     exists back to an equal idempotency key. A search that failed is followed by another.
@@ -53,7 +62,8 @@ def start_search(
             flow_run_name=f"search {config.name}",
         )
         with get_client(sync_client=True) as client:
-            state = client.read_flow_run(run.id).state  # type: ignore[union-attr]
-        if state is None or not state.is_final() or state.is_completed():
-            return str(run.id)  # type: ignore[union-attr]
-        key = digest(key, str(run.id))  # type: ignore[union-attr]
+            found = client.read_flow_run(run.id)  # type: ignore[union-attr]
+        if found.state is None or not found.state.is_final() or found.state.is_completed():
+            # One that was there already has the name that the first upload gave it.
+            return Searching(str(found.id), found.parameters["config"]["name"])
+        key = digest(key, str(found.id))

@@ -76,4 +76,5 @@ def fine_tune(
             num_cpus=recipe.num_cpus,
             num_gpus=recipe.num_gpus,
             progress=progress,
+            to_save_memory="lower training.batch_size or training.max_length, or raise training.num_cpus",
         )

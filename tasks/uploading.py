@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import posixpath
+import time
 
 from prefect import task
 
 from operators.data.containers import atomic_file, filesystem
+from operators.data.lease import Lease
+from operators.digest import digest
 from operators.intake.ledger import Ledger
 from operators.intake.uploads import CHUNK, Upload, UploadChanged, UploadGone, find_upload
 from operators.publishing import Output
@@ -36,12 +39,21 @@ def copy_upload(upload: Upload, store: str) -> str:
 
 @task(name="hand-over", task_run_name="hand over {upload.name}")
 @silenced
-def hand_over(upload: Upload, made: str, output: str) -> None:
-    """Puts a processed file, and its quarantined rows, where they are looked for.
+def hand_over(upload: Upload, made: str, output: str, store: str, run: str) -> None:
+    """Puts a processed file, and its quarantined rows, where they are looked for. `run` names who does.
 
     Raises UploadChanged where the object has a newer version by now: its result must not be overwritten by this
-    one's. An object that is gone has been taken away after it was read, which is usual.
+    one's. An object that is gone has been taken away after it was read, which is usual. Runs for two versions of
+    an object do it one after the other: else one could look, and write when the other has written.
     """
+    lease = Lease(posixpath.join(store, "handing-over", digest(output)[:32]), run)
+    while not lease.acquire():
+        time.sleep(0.2)  # no longer than another copies, or than the lease of one that has died
+    with lease.renewed():
+        _put_in_place(upload, made, output)
+
+
+def _put_in_place(upload: Upload, made: str, output: str) -> None:
     now = find_upload(upload.uri)
     if now is not None and now.etag != upload.etag:
         raise UploadChanged(f"{upload.uri}: was written again meanwhile; the new version has its own event")

@@ -17,6 +17,8 @@ from messages_peer import Behaviour, HTTPReply, MessagesPeer, failure, message
 from model_peers import written
 from tiny import MARKS, rows, search_json, settings, write_config, write_jsonl, write_set
 
+from tasks.processing import apply_team
+
 pytestmark = pytest.mark.e2e
 
 Peer = Callable[[Behaviour], MessagesPeer]
@@ -210,7 +212,6 @@ def prose(_body: dict[str, Any], _before: int) -> HTTPReply:
 
 BROKEN_SERVERS = {
     "down": (None, "is down: no connection to http://127.0.0.1:9 after 2 attempts; start the server or correct"),
-    "500": (error_500, "server_error|got no answer"),
     "html": (html, "nonsense|got no answer"),
 }
 LLM_TEAM = {**MARKS, "cleaning": [], "generation": [{"name": "new_pairs", "params": {"count": 4}}]}
@@ -221,7 +222,10 @@ def endpoint(url: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", BROKEN_SERVERS)
-def test_a_rewriter_that_does_not_answer_stops_the_search(folder: Path, messages_peer: Peer, name: str) -> None:
+def test_a_rewriter_that_does_not_answer_stops_the_search(
+    folder: Path, messages_peer: Peer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply_team, "retry_delay_seconds", [0, 0])
     behaviour, expected = BROKEN_SERVERS[name]
     url = messages_peer(behaviour).base_url if behaviour else DOWN
     done = search(folder, teams=LLM_TEAM, endpoints={"rewriter": endpoint(url)})
@@ -233,7 +237,9 @@ def test_a_rewriter_that_does_not_answer_stops_the_search(folder: Path, messages
 def test_once_the_rewriter_answers_the_search_goes_on(folder: Path, messages_peer: Peer) -> None:
     peer = messages_peer(error_500)
     changes = {"name": "mended", "teams": LLM_TEAM, "endpoints": {"rewriter": endpoint(peer.base_url)}}
-    assert search(folder, **changes).code == 1
+    failed = search(folder, **changes)
+    assert failed.code == 1
+    assert re.search("rewriter.*(server_error|got no answer)", failed.error), failed.error
     peer.behaviour = written("written")
     done = search(folder, **changes)
     assert done.code == 0, done.err
@@ -241,20 +247,14 @@ def test_once_the_rewriter_answers_the_search_goes_on(folder: Path, messages_pee
     assert reports[0][0]["added"] > 0, "nothing of the failed run was taken for a result"
 
 
-@pytest.mark.parametrize(
-    ("name", "fallback"), [("down", "endpoint_error"), ("500", "endpoint_error"), ("prose", "invalid_json")]
-)
-def test_without_a_usable_strategist_the_search_explores(
-    folder: Path, messages_peer: Peer, name: str, fallback: str
-) -> None:
-    behaviour = {"down": None, "500": error_500, "prose": prose}[name]
-    url = messages_peer(behaviour).base_url if behaviour else DOWN
-    done = search(folder, name=name, endpoints={"strategist": endpoint(url)}, strategist={"kind": "claude"})
+def test_where_no_strategist_is_there_the_search_explores(folder: Path) -> None:
+    changes = {"endpoints": {"strategist": endpoint(DOWN)}, "strategist": {"kind": "claude"}}
+    done = search(folder, name="down", **changes)
     assert done.code == 0, done.err
-    transcript = json.loads((folder / "runs" / name / "transcript.json").read_text())
+    transcript = json.loads((folder / "runs" / "down" / "transcript.json").read_text())
     assert transcript[0]["source"] == "optuna"
-    assert fallback in transcript[0]["fallbacks"]
-    assert len(search_json(folder, name)["trials"]) == 1
+    assert "endpoint_error" in transcript[0]["fallbacks"]
+    assert len(search_json(folder, "down")["trials"]) == 1
 
 
 def test_once_the_strategist_answers_it_is_asked(folder: Path, messages_peer: Peer) -> None:
@@ -271,6 +271,23 @@ def test_once_the_strategist_answers_it_is_asked(folder: Path, messages_peer: Pe
     assert len(peer.requests) > asked
     transcript = json.loads((folder / "runs" / "strategist-back" / "transcript.json").read_text())
     assert transcript[0]["fallbacks"] == ["invalid_json"]
+    assert transcript[0]["source"] == "optuna", "neither answer can be used, so it explores"
+
+
+def test_a_strategist_that_is_lost_after_a_useless_answer_is_asked_anew(folder: Path, messages_peer: Peer) -> None:
+    peer = messages_peer(
+        lambda body, n: error_500(body, n) if "refused" in str(body["messages"]) else prose(body, n)
+    )
+    changes = {
+        "name": "strategist-lost",
+        "endpoints": {"strategist": endpoint(peer.base_url)},
+        "strategist": {"kind": "claude"},
+    }
+    for fallbacks in (["endpoint_error"], ["invalid_json"]):
+        assert search(folder, **changes).code == 0
+        transcript = json.loads((folder / "runs" / "strategist-lost" / "transcript.json").read_text())
+        assert transcript[0]["fallbacks"] == fallbacks
+        peer.behaviour = prose
 
 
 def test_as_a_process(folder: Path, stack: str) -> None:

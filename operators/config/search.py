@@ -76,7 +76,7 @@ class ScaleOut(Settings):
     """How a set in many Parquet files is processed by many workers, file by file."""
 
     workers: int | None = Field(None, ge=1, description="Files at a time; None: one a core of the cluster")
-    rows_at_once: int = Field(4096, ge=1, description="Rows that a worker holds in memory")
+    rows_at_once: int = Field(4096, ge=1, description="Rows that a worker processes and writes together")
     whole_set_rows: int = Field(
         1_000_000, ge=0, description="Rows up to which one worker may hold a set that an operator needs as a whole"
     )

@@ -7,6 +7,7 @@ cast, are converted in Python.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,9 @@ def to_table(rows: Sequence[dict[str, Any]], schema: pa.Schema, uri: str) -> pa.
         try:
             if _needs_python(plain):
                 values = (_restored(v, plain) for v in values)
+            elif pa.types.is_string(plain) or pa.types.is_large_string(plain):
+                # As in a CSV cell: such a column may have been one, and is read back so.
+                values = (json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for v in values)
             arrays.append(_cast(pa.array(list(values), type=plain), field.type))
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             raise DataError(

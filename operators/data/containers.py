@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import shutil
@@ -75,13 +76,18 @@ def container_of(uri: str) -> Container:
     return Container(kind=kind, gzip=zipped, suffix=suffix)
 
 
+def absolute(uri: str) -> str:
+    """The same place for a process that runs in another directory: a path made absolute, a URL as it is."""
+    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
+
+
 def filesystem(uri: str) -> tuple[Any, str]:
     """The fsspec file system of a path or URL, and the path on it. S3 takes its endpoint and credentials from
     the AWS_* environment variables, or as `operators.data.s3` was told."""
     import fsspec
 
     try:
-        fs, path = fsspec.core.url_to_fs(uri if "://" in uri else str(Path(uri).expanduser().absolute()))
+        fs, path = fsspec.core.url_to_fs(absolute(uri))
     except (ValueError, ImportError):
         raise DataError(f"{uri}: no file system is known for this kind of URL; give a path or s3://") from None
     # A long-lived process must see an object that arrived after it last listed the bucket.
@@ -110,9 +116,14 @@ def failures_named(uri: str, action: str) -> Iterator[None]:
         # So has what S3 says about missing rights.
         passing = isinstance(e, ConnectionError | TimeoutError | PermissionError)
         away = package in NETWORK or passing or getattr(e, "errno", None)
+        fix = (
+            "no space is left on a disk that is written to; free some, or set TMPDIR where temporary files fill it"
+            if getattr(e, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+            else "check that the file is whole and readable and, for s3://, the AWS_* environment variables or "
+            "the block of AUTODP_S3_BLOCK"
+        )
         raise (Unreachable if away else DataError)(
-            f"{uri}: cannot be {action} ({type(e).__name__}); check that the file is whole and readable and, for "
-            "s3://, the AWS_* environment variables or the block of AUTODP_S3_BLOCK"
+            f"{uri}: cannot be {action} ({type(e).__name__}); {fix}"
         ) from None
 
 

@@ -20,6 +20,7 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
+from operators.data.containers import atomic_file, failures_named
 from operators.data.records import Record, training_digest
 from operators.digest import sha256_bytes
 from operators.errors import DataError
@@ -97,16 +98,11 @@ class Store:
         if self.fs.exists(target):
             return ref
         if self.is_local:
-            # Rename is atomic only within one file system, so the temporary file lies beside its target.
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            partial = f"{target}.{uuid.uuid4().hex}.part"
-            with open(partial, "wb") as f:  # noqa: PTH123 - same call shape as the remote branch
+            with self._written(target) as f:
                 f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-            Path(partial).replace(target)
         else:
-            self.fs.pipe_file(target, data)  # one PUT: object stores show an object only when complete
+            with failures_named(self.root, "written"):
+                self.fs.pipe_file(target, data)  # one PUT: object stores show an object only when complete
         return ref
 
     def put_file(self, file: Path) -> BlobRef:
@@ -118,16 +114,20 @@ class Store:
         if self.fs.exists(target):
             return ref
         if self.is_local:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            partial = Path(f"{target}.{uuid.uuid4().hex}.part")
-            with file.open("rb") as source, partial.open("wb") as f:
+            with file.open("rb") as source, self._written(target) as f:
                 shutil.copyfileobj(source, f, _PART)
-                f.flush()
-                os.fsync(f.fileno())
-            partial.replace(target)
         else:
-            self.fs.put_file(str(file), target)
+            with failures_named(self.root, "written"):
+                self.fs.put_file(str(file), target)
         return ref
+
+    @contextmanager
+    def _written(self, target: str) -> Iterator[IO[bytes]]:
+        """A file that becomes the local object when the block ends well, and is safe on the disk by then."""
+        with atomic_file(target) as partial, partial.open("wb") as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
 
     def get_bytes(self, sha256: str) -> bytes:
         """The object's bytes. Raises DataError where it is missing or damaged."""

@@ -16,8 +16,12 @@ from operators.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 BATCH = 4096
+"""Rows that are read together."""
+BATCH_BYTES = 1 << 26
+"""About what they may take, uncompressed."""
 
 
 class TableReader(Reader):
@@ -75,8 +79,14 @@ class ParquetReader(TableReader):
 
         with open_binary(self.uri) as stream, pq.ParquetFile(stream) as file:
             self.describe(file.schema_arrow)
-            for batch in file.iter_batches(batch_size=BATCH):
+            for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata)):
                 yield pa.Table.from_batches([batch], schema=file.schema_arrow)
+
+
+def _rows_at_once(metadata: pq.FileMetaData) -> int:
+    """At most BATCH, and fewer where rows are large."""
+    size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    return max(1, min(BATCH, BATCH_BYTES * metadata.num_rows // max(size, 1)))
 
 
 class SavedDatasetReader(TableReader):

@@ -37,7 +37,7 @@ BATCH = 4096
 
 def refuse_overwriting(output: str, source: str) -> None:
     """Raises ConfigError where `output`, or the file of bad rows beside it, is the set that is read."""
-    for place in (output, f"{output}.quarantine.jsonl"):
+    for place in (output, f"{output.rstrip('/')}.quarantine.jsonl"):
         if _same_place(place, source):
             raise ConfigError(
                 f"output {output}: {place} is the input {source}, which would be overwritten; choose another place"
@@ -52,6 +52,11 @@ def refuse_other_kind(output: str, source: str) -> None:
         directory = fs.isdir(path)
     found = _promise(output)
     if directory:
+        if not any(fs.exists(f"{path}/{name}") for name in ("state.json", "dataset_dict.json")):
+            raise ConfigError(
+                f"input {source}: datasets.save_to_disk did not write this directory; name a file or, where it "
+                "holds Parquet files of one schema, set scale_out (such as --set scale_out.workers=4)"
+            )
         if found[0] is not None:
             raise ConfigError(
                 f"output {output}: the input {source} is a directory; choose a name without a suffix"
@@ -207,14 +212,22 @@ def _schema(records: Sequence[Record], source: SourceSchema) -> pa.Schema:
 
     schema = load_schema(source.container.arrow_schema or "")
     for i, field in enumerate(schema):
-        # A column of nulls has no type; an answer that was filled in since is text.
-        kind = pa.string() if pa.types.is_null(field.type) and field.name in source.fields.values() else field.type
+        kind = field.type
+        if pa.types.is_null(kind):  # a column of nulls has no type
+            # An answer that was filled in since is text.
+            kind = pa.string() if field.name in source.fields.values() else _type_of(field.name, records)
         schema = schema.set(i, field.with_type(kind).with_nullable(True))
     for name in _gained(records, source):
-        values = (r.meta[name] for r in records if r.meta.get(name) is not None)
-        kind = pa.infer_type(list(itertools.islice(values, BATCH)))
-        schema = schema.append(pa.field(name, kind))
+        schema = schema.append(pa.field(name, _type_of(name, records)))
     return schema
+
+
+def _type_of(name: str, records: Sequence[Record]) -> pa.DataType:
+    """What the records' values in a column are; null where none has one."""
+    import pyarrow as pa
+
+    values = (r.meta[name] for r in records if r.meta.get(name) is not None)
+    return pa.infer_type(list(itertools.islice(values, BATCH)))
 
 
 def _tables(records: Sequence[Record], uri: str, source: SourceSchema, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -51,6 +51,8 @@ class Waiting(BaseModel):
     data_set: str
     search_run: str
     """Id of the search's flow run."""
+    search: str = ""
+    """Its name, which the folder of what it finds has; empty where an earlier release noted the wait."""
     decisions: int = 0
     """How many decisions about the data set there were before the search."""
 
@@ -165,11 +167,12 @@ class Ledger:
         self._remove(upload, "outcome.json")
         return True
 
-    def _clear(self, upload: Upload) -> None:
-        """Removes all of an entry but its end."""
+    def _clear(self, upload: Upload, kind: str = "") -> None:
+        """Removes all of an entry but its end, or what has a name that begins so."""
         fs, folder = filesystem(self._place(upload))
         for name in fs.ls(folder, detail=False):
-            if posixpath.basename(name) != "outcome.json":
+            file = posixpath.basename(name)
+            if file.startswith(kind) and file != "outcome.json":
                 with contextlib.suppress(FileNotFoundError):  # two runs may clear at once
                     fs.rm_file(name)
 
@@ -191,9 +194,11 @@ class Ledger:
         return uri if fs.exists(path) else None
 
     def wait(self, waiting: Waiting) -> None:
-        """Notes that the upload waits for a search, instead of whatever it waited for before."""
+        """Notes that the upload waits for a search, instead of whatever it waited for before. The runs that have
+        led to it are done with: they do not count among those that died."""
         with atomic_file(self._place(waiting.upload, "waiting.json")) as partial:
             partial.write_text(waiting.model_dump_json())
+        self._clear(waiting.upload, "claim-")
 
     def waiting(self) -> Iterator[Waiting]:
         """The uploads that wait for a search or an approval."""

@@ -48,6 +48,13 @@ class Upload(BaseModel):
     def _bare(cls, value: str) -> str:
         return value.removeprefix("W/").strip('"')
 
+    @field_validator("uri")
+    @classmethod
+    def _one_place(cls, value: str) -> str:
+        if "::" in value:
+            raise ValueError("'::' in a URL chains file systems of fsspec: rename the object")
+        return value
+
     @property
     def id(self) -> UUID:
         """Identity of this version: the id of its event, and its place in the ledger."""
@@ -66,7 +73,7 @@ class Upload(BaseModel):
 def list_uploads(prefix: str, settled: float = 2.0) -> list[Upload]:
     """Every data file below a prefix, in the order of its names. Hidden files and other kinds are passed over, and
     so are local files written in the last `settled` seconds: an object store shows only complete objects, a
-    directory does not. A name that is not UTF-8 or too long is passed over with a warning."""
+    directory does not. A name that is not UTF-8, too long or has "::" is passed over with a warning."""
     with failures_named(prefix, "listed"):
         fs, path = filesystem(prefix)
         before = time.time() - settled
@@ -78,7 +85,7 @@ def list_uploads(prefix: str, settled: float = 2.0) -> list[Upload]:
                 found.append(_upload(fs, info))
             except ValueError:  # one name must not keep a pass from all other uploads
                 name = _uri(fs, info).encode("utf-8", "backslashreplace").decode()[:4096]
-                log.warning("%s: the name is not UTF-8 or too long: rename the file", name)
+                log.warning("%s: the name is not UTF-8, too long or has '::': rename the file", name)
         return found
 
 

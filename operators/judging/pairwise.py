@@ -41,7 +41,7 @@ class Verdicts:
     """Of some pairs, in order: `orders[i]` holds what either order says of the first answer, in [-1, 1] (1: it is
     better, 0: a tie or no usable verdict), `usable[i]` whether both gave a verdict. `invalid` counts verdicts that
     stayed unusable after the second attempt, `truncated` those of them that hit the token limit, `rejected` those
-    that the server refused, `calls` all that were asked for."""
+    that the server refused, `lost` those that got no answer, `calls` all that were asked for."""
 
     orders: list[tuple[float, float]] = field(default_factory=list)
     usable: list[bool] = field(default_factory=list)
@@ -49,6 +49,7 @@ class Verdicts:
     invalid: int = 0
     truncated: int = 0
     rejected: int = 0
+    lost: int = 0
 
     def __iadd__(self, other: Verdicts) -> Verdicts:
         self.orders += other.orders
@@ -57,6 +58,7 @@ class Verdicts:
         self.invalid += other.invalid
         self.truncated += other.truncated
         self.rejected += other.rejected
+        self.lost += other.lost
         return self
 
     @property
@@ -83,8 +85,8 @@ def ask(
 
     Both orders decode greedily under one schema (or read one token's probabilities), so that position is the only
     difference between them. An answer without a usable verdict is asked for once more, sampled; a request that got
-    no answer, as it was. Raises
-    EndpointError where the server leaves too many requests without any answer, or rejects most.
+    no answer, as it was. A pair of which one order got none is a tie: the other order alone would say what places
+    are worth. Raises EndpointError where the server leaves too many requests without any answer, or rejects most.
     """
     requests = [
         _request(question, first, second, settings, task, seed)
@@ -104,16 +106,18 @@ def ask(
         ]
         for i, answer in zip(again, client.complete(retries, progress, label="judge again"), strict=True):
             answers[i] = answer
-    _check_answered(answers)
     verdicts = Verdicts(
         calls=len(requests) + len(again),
         invalid=sum(a.parsed is None for a in answers),
         truncated=sum(a.error == "truncated" for a in answers),
         rejected=sum(a.error == "rejected" for a in answers),
+        lost=sum(a.error in TRANSPORT_ERRORS for a in answers),
     )
-    _check_rejected(verdicts.rejected, len(answers))
+    _check(verdicts, len(answers))
     for first, second in zip(answers[::2], answers[1::2], strict=True):
-        verdicts.orders.append((_first_is_better(first), -_first_is_better(second) + 0.0))
+        lost = {first.error, second.error} & set(TRANSPORT_ERRORS)
+        orders = (0.0, 0.0) if lost else (_first_is_better(first), -_first_is_better(second) + 0.0)
+        verdicts.orders.append(orders)
         verdicts.usable.append(first.parsed is not None and second.parsed is not None)
     return verdicts
 
@@ -146,7 +150,7 @@ def judge(
 
         batch = pairs[start : start + settings.batch]
         verdicts += ask(client, batch, settings, task=task, seed=seed, progress=shown)
-        _check_rejected(verdicts.rejected, 2 * len(verdicts.orders))  # of small batches, only together
+        _check(verdicts, 2 * len(verdicts.orders))  # of small batches, only together
         if len(verdicts.orders) < len(pairs):
             why = settled(verdicts.outcomes)
     return verdicts.outcomes, details(verdicts, pairs, why, client.usage)
@@ -201,21 +205,18 @@ def _first_is_better(answer: Answer) -> float:
     return (first - second) / (first + second)
 
 
-def _check_answered(answers: Sequence[Answer]) -> None:
-    lost = sum(a.error in TRANSPORT_ERRORS for a in answers)
-    if lost > max(1, TOLERATED_FAILURES * len(answers)):
+def _check(verdicts: Verdicts, asked: int) -> None:
+    """Raises EndpointError where too many of `asked` requests got no answer, or most were rejected."""
+    if verdicts.lost > max(1, TOLERATED_FAILURES * asked):
         raise EndpointError(
-            f"the judge gave no answer to {lost} of {len(answers)} requests; see the log of its server and run "
+            f"the judge gave no answer to {verdicts.lost} of {asked} requests; see the log of its server and run "
             "again: the answers so far are kept"
         )
-
-
-def _check_rejected(rejected: int, asked: int) -> None:
-    if asked >= ENOUGH_REQUESTS and rejected > TOLERATED_REJECTIONS * asked:
+    if asked >= ENOUGH_REQUESTS and verdicts.rejected > TOLERATED_REJECTIONS * asked:
         raise EndpointError(
-            f"the judge's server rejects {rejected} of {asked} requests: it must take output_config with a "
-            "JSON schema, or for judging.verdict=logit top_logprobs, and hold a question with two answers in its "
-            "context"
+            f"the judge's server rejects {verdicts.rejected} of {asked} requests: it must take output_config with "
+            "a JSON schema, or for judging.verdict=logit top_logprobs, and hold a question with two answers in "
+            "its context"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import os
@@ -31,6 +30,8 @@ CONNECT_TIMEOUT = 10.0
 """Seconds. A server that is slow to answer still accepts connections at once."""
 LONGEST_RETRY_AFTER = 120.0
 """Seconds. A server that asks for more is not waited for."""
+_WITHOUT_PROXY: dict[str, Any] = {"trust_env": False, "mounts": dict.fromkeys(("http://", "https://", "all://"))}
+"""For private servers: the environment's proxy need not reach them, and may lie outside. Requests hold records."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Transport:
             http_client=anthropic.DefaultAsyncHttpxClient(
                 timeout=timeout,
                 follow_redirects=False,  # a private server must not be able to send records elsewhere
-                **_without_proxy(self.host),
+                **(_WITHOUT_PROXY if self.endpoint.is_private else {}),
             ),
         )
         return self
@@ -189,8 +190,8 @@ class Transport:
             return Failure("rejected", fatal=f"it refuses the key (HTTP {code}): set {self.endpoint.api_key_env}")
         if code == 404:
             remedy = f"correct model or base_url{f', or {NO_LABELS}' if path == labels.PATH else ''}"
-            fatal = f"it serves no model {self.endpoint.model!r} under {path} (HTTP 404): {remedy}"
-            return Failure("rejected", fatal=fatal)
+            lacks = f"it serves no model {self.endpoint.model!r} under {path} (HTTP 404), or has no such path"
+            return Failure("rejected", fatal=f"{lacks}: {remedy}")
         if 300 <= code < 400:
             return Failure("rejected", fatal=f"it redirects elsewhere (HTTP {code}): give the final base_url")
         return Failure("rejected")
@@ -247,12 +248,3 @@ def _retry_after(response: httpx2.Response) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         return None
-
-
-def _without_proxy(host: str) -> dict[str, Any]:
-    """Settings that pass over the environment's proxies where the host is this machine: no proxy reaches it."""
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    return {"trust_env": False, "mounts": dict.fromkeys(("http://", "https://", "all://"))} if loopback else {}

@@ -67,7 +67,7 @@ def read_answer(answer: Answer, view: AgentView, k: int) -> Reading:
         problems.append("contradicts_scores")
     elif raw.decision == "best":
         best, problem = _read_strategy(raw.best, view)
-        if problem or best not in {t.strategy for t in view.history if t.score > 0}:
+        if problem or best not in {t.strategy for t in view.finished if t.score > 0}:
             problems.append("best_not_tried")
     named = _read_strategies(raw, view, k).strategies  # it was asked to name some even if it ends the search
     if problems and named:

@@ -65,10 +65,13 @@ class ClaudeStrategist(Strategist):
                 second, exchange = self._ask(view, k, prompt, self.max_tokens // 4)
             else:
                 second, exchange = self._ask(view, k, repair_prompt(prompt, problems), self.max_tokens)
-            transcript.append(exchange)
-            problems = tuple(dict.fromkeys(problems + second.problems))
-            # A first answer that is right in part is better than a second that is wrong altogether.
-            reading = second if second.usable or not reading.usable else reading
+            if (
+                "endpoint_error" not in second.problems or not reading.usable
+            ):  # else the first answer is what there is
+                transcript.append(exchange)
+                problems = tuple(dict.fromkeys(problems + second.problems))
+                # A first answer that is right in part is better than a second that is wrong altogether.
+                reading = second if second.usable or not reading.usable else reading
         if problems:
             logger.warning("strategist: the model's answer had problems: %s", ", ".join(problems))
         return reading, problems, tuple(transcript)

@@ -84,8 +84,8 @@ def schema(view: AgentView, k: int, max_tokens: int) -> dict[str, Any]:
         "decision": {"type": "string", "enum": list(view.decisions)},
         "strategies": {"type": "array", "items": untried, "minItems": 1, "maxItems": k},
     }
-    if view.history:
-        above = [t for t in view.history if t.score > 0] or view.history
+    if view.finished:
+        above = [t for t in view.finished if t.score > 0] or view.finished
         properties["best"] = {"type": "string", "enum": list(dict.fromkeys(label(t.strategy) for t in above))}
     return {
         "type": "object",
@@ -156,7 +156,8 @@ def repair_prompt(prompt: str, problems: Sequence[Fallback]) -> str:
 def _history(view: AgentView) -> str:
     rows = ["| - | no processing (baseline) | 0 | - | 100% |"]
     rows += [
-        f"| {t.round} | {label(t.strategy)} | {t.score:+.2f} | {t.low:+.2f} to {t.high:+.2f} | {t.rows_left:.0%} |"
+        f"| {t.round} | {label(t.strategy)}{' (stopped early, cannot be the best)' if t.stopped else ''} "
+        f"| {t.score:+.2f} | {t.low:+.2f} to {t.high:+.2f} | {t.rows_left:.0%} |"
         for t in view.history
     ]
     head = "| round | strategy | score | interval | rows left |\n|---|---|---|---|---|"

@@ -74,7 +74,7 @@ def batch(model: Posterior, view: AgentView, k: int, seed: int) -> tuple[list[St
 
     draws = model.draws(2 * DRAWS, seed)
     choosing, measuring = draws[:DRAWS], draws[DRAWS:]
-    tried = [model.index[s] for s in (NO_PROCESSING, *(t.strategy for t in view.history)) if s in model.index]
+    tried = [model.index[s] for s in (NO_PROCESSING, *(t.strategy for t in view.finished)) if s in model.index]
     reached = choosing[:, tried].max(axis=1)
     left = {s: model.index[s] for s in view.untried}
     chosen: list[Strategy] = []
@@ -113,13 +113,13 @@ def conclusion(model: Posterior, view: AgentView, gain: float, source: Source) -
 
 
 def expected_best(model: Posterior, view: AgentView) -> Strategy:
-    """The tried strategy with the highest expected score, or one with fewer teams that is as good as far as the
-    trials tell; no processing where nothing is expected to score above 0.
+    """The strategy trained to the end that has the highest expected score, or one with fewer teams that is as good
+    as far as the trials tell; no processing where nothing is expected to score above 0.
 
     A shorter strategy is taken where it is behind by less than `SIMPLER` standard deviations of the difference, as
     in the one-standard-error rule (Breiman et al. 1984, section 3.4.3).
     """
-    tried = [t.strategy for t in view.history if t.strategy in model.index]
+    tried = [t.strategy for t in view.finished if t.strategy in model.index]
     mean = {s: float(model.mean[model.index[s]]) for s in tried}
     best = max(tried, key=lambda s: mean[s], default=NO_PROCESSING)
     if best == NO_PROCESSING or mean[best] <= 0:

@@ -50,7 +50,8 @@ class Remaining(View):
 
 class Tried(View):
     """One finished trial. A score inside the noise floor is 0; `measured` and its standard error `error` are as
-    they came. `rows_left` is the share of the sample's rows that was trained on."""
+    they came. `rows_left` is the share of the sample's rows that was trained on. `stopped`: a race ended its
+    training, so it tells of its teams but cannot be the best."""
 
     round: Count
     strategy: tuple[Team, ...]
@@ -60,6 +61,7 @@ class Tried(View):
     measured: Score
     error: Share
     rows_left: Share
+    stopped: bool = False
 
 
 class Effect(View):
@@ -97,6 +99,11 @@ class AgentView(View):
     on the others' scale."""
 
     @property
+    def finished(self) -> list[Tried]:
+        """The trials that were trained to the end: one of them may be the best."""
+        return [t for t in self.history if not t.stopped]
+
+    @property
     def tried(self) -> frozenset[Strategy]:
         """Strategies that need no other trial."""
         return frozenset([*(t.strategy for t in self.history), *self.failed, *self.stopped])
@@ -112,16 +119,16 @@ class AgentView(View):
         """What the scores allow to decide: nothing is over before the first round, a best strategy has a score
         above zero, and data with a strategy above zero beyond its interval do need processing."""
         allowed: list[Decision] = ["continue"]
-        if any(t.score > 0 for t in self.history):
+        if any(t.score > 0 for t in self.finished):
             allowed.append("best")
-        if self.history and not any(t.low > 0 for t in self.history):
+        if self.history and not any(t.low > 0 for t in self.finished):
             allowed.append("no_processing")
         return tuple(allowed)
 
     @property
     def best(self) -> Tried | None:
-        """The trial with the highest score; of equals the shortest, then the earliest."""
-        return min(self.history, key=lambda t: (-t.score, len(t.strategy), t.round), default=None)
+        """The finished trial with the highest score; of equals the shortest, then the earliest."""
+        return min(self.finished, key=lambda t: (-t.score, len(t.strategy), t.round), default=None)
 
 
 def agent_view(
@@ -159,6 +166,7 @@ def agent_view(
                 measured=_two(t.comparison.score),
                 error=_two(_standard_error(t.comparison, confidence)),
                 rows_left=_two(t.rows / max(data.sampled, 1)),
+                stopped=t.stopped,
             )
             for t in scored
         ),

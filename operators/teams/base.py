@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +17,7 @@ from operators.strategist.space import Team
 
 if TYPE_CHECKING:
     from operators.llm.client import LLMClient
+    from operators.precision import Precision
 
 
 class Params(BaseModel):
@@ -45,6 +46,8 @@ class Context:
     """Every evaluation record of all splits, for exclusion (decontamination) only."""
     task: str = ""
     """The owner's description of what the model is for."""
+    precision: Precision | Literal["auto"] = "auto"
+    """In which to load the target model, so that what it says is the same on another machine."""
     progress: Callable[[str, int, int], None] = field(default=lambda _label, _done, _total: None)
     """Called as progress(label, done, total)."""
 

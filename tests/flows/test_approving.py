@@ -83,6 +83,41 @@ def test_what_a_policy_approves_is_in_force_and_the_waiting_go_on(tmp_path: Path
     assert outcome(tmp_path, upload) is None
 
 
+@pytest.mark.parametrize("yes", [True, False])
+def test_what_a_person_says_is_done_with_what_they_were_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
+) -> None:
+    """Without the days in between: Prefect's own function is replaced by somebody who answers at once."""
+    from flows import approve as module
+
+    run, upload, store = found(tmp_path), waits(tmp_path), str(tmp_path / "store")
+    shown = (run / "recipe.yaml").read_bytes()
+    asked: list[int] = []
+
+    def answer(wait_for_input: Any, timeout: int) -> module.Decision:
+        (run / "recipe.yaml").write_text("what a later search has found")
+        asked.append(timeout)
+        return wait_for_input(approve=yes, by="Ada", note="seen")
+
+    monkeypatch.setattr(module, "suspend_flow_run", answer)
+    policy = module.ApprovalPolicy(wait_hours=2, quarantine=str(tmp_path / "aside"))
+    decided = module.approve_recipe(str(run), "med", store, policy)
+    assert asked == [7200]
+    assert (decided.decision, decided.by, decided.note) == ("approved" if yes else "rejected", "Ada", "seen")
+    assert decided.found_in == str(run)
+    in_force, end = approved(store, "med"), outcome(tmp_path, upload)
+    assert list(Ledger(store).waiting()) == []
+    if yes:
+        assert in_force is not None
+        assert Path(in_force.recipe).read_bytes() == shown
+        assert end is None
+    else:
+        assert in_force is None
+        assert end is not None
+        assert end.output is not None
+        assert Path(end.output).parent == tmp_path / "aside"
+
+
 def test_the_waiting_for_a_rejected_recipe_are_set_aside(tmp_path: Path) -> None:
     from flows.approve import release
 

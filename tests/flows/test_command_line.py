@@ -64,3 +64,12 @@ def test_notifications_are_about_an_s3_prefix() -> None:
     done = autodp("receive", "bucket/uploads")
     assert done.code == 1
     assert "bucket/uploads: give an s3:// URL" in done.error
+
+
+def test_a_receiver_without_a_server_is_refused() -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        done = autodp("receive", "s3://bucket/uploads")
+    assert done.code == 1
+    assert done.error.startswith("error: set PREFECT_API_URL: without a server")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from upload_recipes import as_lines, publish_recipe, records
 
-from operators.approvals import NAME, approve
+from operators.approvals import NAME, approve, reject
 from operators.errors import DataError, Unreachable
 from operators.intake.ledger import Ledger, Waiting
 from operators.intake.uploads import Upload, find_upload
@@ -401,6 +401,63 @@ def test_a_pass_lets_those_go_on_that_wait_in_vain(place: Path) -> None:
         assert end(place, upload) is None
     assert end(place, uploads[2]).status == "failed"
     assert "the search for a recipe for data set med failed" in end(place, uploads[2]).reason
+
+
+def test_runs_that_are_gone_are_told_from_those_that_wait(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.states import Pending, Running, Scheduled
+
+    @flow
+    def works(upload: dict[str, Any]) -> None:
+        pass
+
+    monkeypatch.setattr("tasks.runs.PAGE", 1)
+    name = f"works-{place.name}"
+    deployment = works.to_deployment(name=name).apply()
+    runs = {}
+    with get_client(sync_client=True) as client:
+        for state in (Scheduled(), Pending(), Running()):
+            upload = put(place, f"{state.type.value}.jsonl", as_lines(records(5)))
+            told = {"upload": upload.model_dump(mode="json")}
+            made = client.create_flow_run_from_deployment(deployment, parameters=told, state=state)
+            runs[state.type.value] = made.id
+
+        def states() -> list[str]:
+            return [client.read_flow_run(runs[n]).state_type.value for n in ("SCHEDULED", "PENDING", "RUNNING")]
+
+        assert watch(place, deployment=name)["new"] == 3
+        assert states() == ["SCHEDULED", "PENDING", "RUNNING"]
+        time.sleep(1.1)
+        assert watch(place, deployment=name, repair_after=1)["repaired"] == 1
+        assert states() == ["SCHEDULED", "PENDING", "CRASHED"], "one may wait long for a place in the cluster"
+        watch(place, deployment=name, repair_after=1, start_within=1)
+        assert states() == ["SCHEDULED", "CRASHED", "CRASHED"]
+
+
+def test_a_rejection_ends_the_waiting_for_that_search_alone(place: Path) -> None:
+    from prefect import flow
+
+    @flow
+    def searching() -> str:
+        return "found something"
+
+    search = str(searching(return_state=True).state_details.flow_run_id)
+    store, ledger = str(place / "store"), Ledger(str(place / "store"))
+    for name in ("med-1", "med-2"):
+        publish_recipe(place / "runs" / name, name)
+    uploads = {n: put(place, f"{n}.jsonl", as_lines(records(5, i))) for i, n in enumerate(("med-1", "med-2"))}
+    for name, upload in uploads.items():
+        assert ledger.mark_asked(upload, 1)
+        ledger.wait(Waiting(upload=upload, data_set="med", search_run=search, search=name))
+    reject(store, "med", str(place / "runs" / "med-1"), by="Ada")
+    watch(place)
+    assert end(place, uploads["med-1"]).status == "failed"
+    assert [w.upload for w in ledger.waiting()] == [uploads["med-2"]]
+    approve(store, "med", str(place / "runs" / "med-1"), by="Bob")
+    watch(place)
+    assert list(ledger.waiting()) == []
+    assert end(place, uploads["med-2"]) is None, "it is asked for again, and fits the approved recipe or not"
 
 
 def test_a_person_is_asked_again_where_nobody_is(place: Path) -> None:

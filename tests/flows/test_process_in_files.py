@@ -10,6 +10,7 @@ import pytest
 from sharded_set import ALONE, dirty_rows, read_files, write_files, write_recipe, write_whole
 
 from operators.config import Targeting
+from operators.data.lease import Lease
 from operators.errors import ConfigError, DataError
 from operators.strategist.space import Team
 from operators.teams.registry import build
@@ -56,6 +57,20 @@ def test_flags_of_many_files_are_those_of_one(tmp_path: Path) -> None:
     many = process(recipe, input=str(source), output=str(tmp_path / "out"), scale_out={"rows_at_once": 13})
     assert read_files(tmp_path / "out") == pq.read_table(tmp_path / "expected.parquet").to_pylist()
     assert 20 < many.rows_out == one.rows_out < many.rows_in
+
+
+def test_two_runs_do_not_write_to_one_directory(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.scale_out.HELD", 1.0)
+    source = write_files(tmp_path / "in", ROWS, 2)
+    values = {"input": str(source), "output": str(tmp_path / "out"), "scale_out": {}}
+    other = Lease(str(tmp_path / "out" / "_writing"), "another run", 60)
+    assert other.acquire()
+    with pytest.raises(ConfigError, match=r"out: another run writes there: wait for its end"):
+        process(recipe, **values)
+    other._write(0.0)  # it has ended
+    assert process(recipe, **values).rows_in == len(ROWS)
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_written(tmp_path: Path, recipe: Path) -> None:

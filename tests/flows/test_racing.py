@@ -7,13 +7,21 @@ from pathlib import Path
 import pytest
 from tiny import run_search, write_set
 
+from flows.training import behind
 from operators.results import Trial
-
-pytestmark = pytest.mark.e2e
+from operators.strategist.space import Team
 
 TRAINING = {"steps": 6, "learning_rate": 5e-3}
 
 
+def test_the_likeliest_go_on() -> None:
+    c, g, o, s = ((team,) for team in Team)
+    assert behind({c: 2.0, g: 1.0, o: 3.0, s: 1.5}, 2) == {c, o}
+    assert behind({c: 1.0, g: 1.0, o: 1.0}, 1) == {g, o}
+    assert behind({c: 1.0}, 2) == frozenset()
+
+
+@pytest.mark.e2e
 def test_a_race_stops_the_losers_and_changes_nothing_for_the_rest(stack: str, tmp_path: Path) -> None:  # noqa: ARG001
     write_set(tmp_path)
     budget = {"rounds": 1, "trials_per_round": 4}

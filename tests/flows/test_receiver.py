@@ -52,6 +52,14 @@ async def test_objects_elsewhere_and_tests_start_nothing() -> None:
         assert (await receiver.get("/")).status_code == 405
 
 
+async def test_a_name_that_cannot_be_used_is_passed_over() -> None:
+    told = json.loads(json.dumps(ELSEWHERE).replace("store/x.jsonl", "uploads/zip::x.jsonl"))
+    async with client(None) as receiver:
+        answer = await receiver.post("/", json=told)
+    assert answer.status_code == 200
+    assert answer.json() == {"objects": 1, "events": 0}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", json.dumps({"Records": [{"eventName": 3}]}).encode()])
 async def test_what_is_no_notification(body: bytes) -> None:
     async with client(None) as receiver:

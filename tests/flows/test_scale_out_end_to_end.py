@@ -71,8 +71,10 @@ def test_a_killed_run_goes_on_and_gives_what_one_machine_gives(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(first.pid, signal.SIGKILL)
             first.wait()
-    time.sleep(2)  # a worker ends with its driver, not before
-    done = marks(fs)
+    done: dict[str, Any] = {}
+    while (seen := marks(fs)) != done:  # a worker ends with its driver, not before
+        done = seen
+        time.sleep(3)
     assert 0 < len(done) < FILES
 
     second = autodp_process(prefect_server, *arguments, "--set", "scale_out.workers=2")

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from operators.approvals import approve, approved, history, keep_found, reject
+from operators.approvals import (
+    approve,
+    approved,
+    approved_recipe,
+    ends_waiting,
+    history,
+    keep_found,
+    reject,
+)
 from operators.digest import sha256_bytes
 from operators.errors import ConfigError, DataError
 from operators.judging.statistics import compare
@@ -73,6 +81,26 @@ def test_what_cannot_be_approved(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing/recipe\.yaml: no such file"):
         approve(store, "med", str(tmp_path / "nothing"), by="Ada")
     assert approved(store, "med") is None
+
+
+def test_an_approved_recipe_that_was_changed_since_is_refused(tmp_path: Path) -> None:
+    approval = approve(str(tmp_path / "store"), "med", found(tmp_path / "run", 1), by="Ada")
+    assert approved_recipe(approval).seed == 1
+    recipe = Path(approval.recipe)
+    recipe.write_text(recipe.read_text().replace("seed: 1", "seed: 2"))
+    with pytest.raises(ConfigError, match=r"recipe\.yaml: was changed after Ada approved it"):
+        approved_recipe(approval)
+
+
+def test_whom_a_decision_lets_go(tmp_path: Path) -> None:
+    store, one, two = str(tmp_path / "store"), found(tmp_path / "one", 1), found(tmp_path / "two", 2)
+    no = reject(store, "med", one, by="Ada")
+    assert ends_waiting([no], "one") == ends_waiting([no], "") == no
+    assert ends_waiting([no], "two") is None
+    yes = approve(store, "med", two, by="Bob")
+    other = reject(store, "med", one, by="Cyd")
+    assert ends_waiting([no, yes, other], "one") == ends_waiting([yes], "three") == yes
+    assert ends_waiting([], "one") is None
 
 
 def test_what_was_kept_is_approved_whatever_the_directory_holds_by_then(tmp_path: Path) -> None:

@@ -18,15 +18,28 @@ HERE = Cluster(num_cpus=1)
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("local_ray")
 def test_a_worker_that_is_gone_may_be_tried_again():
     def end(progress: object) -> None:  # noqa: ARG001 - nested, so that Ray sends its code
         os._exit(1)
 
-    with pytest.raises(WorkerDied, match=r"the Ray job end died .* lower training\.batch_size"):
+    with pytest.raises(WorkerDied, match=r"the Ray job end died .* have fewer jobs at a time"):
         jobs.run(end, cluster=HERE)
 
 
+def test_what_ray_says_of_a_job_is_told_apart():
+    from ray import exceptions
+
+    lost = jobs.failure(exceptions.OutOfMemoryError("record text"), "the job", "buy memory")
+    assert (type(lost), str(lost)) == (WorkerDied, "the job ran out of memory on its machine: buy memory")
+    unable = jobs.failure(exceptions.RuntimeEnvSetupError("record text"), "the job", "buy memory")
+    assert type(unable) is JobError
+    assert "could not begin on its worker (RuntimeEnvSetupError)" in str(unable)
+    assert "record text" not in str(unable)
+
+
 @pytest.mark.e2e
+@pytest.mark.usefixtures("local_ray")
 def test_a_worker_without_the_code_is_not_called_dead(monkeypatch):
     module = types.ModuleType("only_the_driver_has_it")
     exec("def work(progress=None): return 1", module.__dict__)
@@ -37,6 +50,7 @@ def test_a_worker_without_the_code_is_not_called_dead(monkeypatch):
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(("asked", "says"), [({"num_gpus": 3}, "3 GPUs of "), ({"num_cpus": 999}, "999 CPUs of ")])
 def test_what_this_machine_has_not_is_not_waited_for(asked, says):
     with pytest.raises(ConfigError, match=rf"the Ray job work asks for {says}.* lower training\.num_cpus"):
@@ -59,6 +73,7 @@ def work(progress: jobs.Progress) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("local_ray")
 def test_a_lost_board_costs_no_job_and_no_count():
     import ray
 
@@ -79,6 +94,7 @@ def test_a_lost_board_costs_no_job_and_no_count():
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("local_ray")
 def test_counts_do_not_pile_up_where_nobody_asks_for_the_total():
     ledger = jobs.SharedLedger("unlimited", HERE)
     for _ in range(300):

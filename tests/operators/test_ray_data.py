@@ -16,7 +16,7 @@ from ray import cloudpickle
 from operators.config import Cluster
 from operators.data.containers import filesystem
 from operators.data.s3 import S3Access
-from operators.errors import ConfigError, DataError, JobError
+from operators.errors import ConfigError, DataError, JobError, WorkerDied
 from operators.ray_data import LARGEST, _call, _worker, bundles, map_each
 
 IN_A_WORKER = """
@@ -64,6 +64,13 @@ def test_work_that_cannot_be_read_and_results_that_cannot_be_sent_are_failures_n
     assert isinstance(unread, JobError)
     [unsent] = _outcomes(_call({"work": pickle.dumps((open, [os.devnull]))}))
     assert isinstance(unsent, JobError)
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("local_ray")
+def test_a_worker_that_dies_ends_the_work():
+    with pytest.raises(WorkerDied, match=r"a worker of Ray Data died .* lower scale_out\.rows_at_once"):
+        list(map_each(os._exit, [1], cluster=Cluster(num_cpus=1)))
 
 
 def test_ray_client_is_refused_before_anything_is_reached():

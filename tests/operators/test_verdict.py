@@ -56,6 +56,14 @@ def test_a_gain_on_a_handful_of_questions_is_not_adopted():
     assert decide(CLEANING, compare([1.0] * 6 + [0.0] * 114), 0.95).decision == "adopt"
 
 
+def test_what_is_looked_at_after_others_is_told_so():
+    sealed = compare([1.0] * 80 + [-1.0] * 20)
+    assert decide(CLEANING, sealed, 0.975, opening=2).reason.endswith(
+        "97.5% interval +0.44 to +0.74, for these questions have been opened for 1 other candidate)."
+    )
+    assert "for 2 other candidates)." in decide(CLEANING, sealed, 0.9833, opening=3).reason
+
+
 def test_a_loss_is_never_adopted():
     assert decide((Team.SELECTION,), compare([-1.0] * 60), 0.95).decision == "no_processing"
 

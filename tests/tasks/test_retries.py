@@ -1,4 +1,4 @@
-"""What a durable task does when a server dies under it."""
+"""What a durable task does when a server or worker dies under it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from messages_peer import message
 
-from operators.config import Endpoint
+from operators import jobs
+from operators.config import Cluster, Endpoint
 from operators.llm.cache import RequestCache
 from operators.llm.client import LLMClient, Request
 
@@ -59,3 +60,29 @@ def test_a_server_that_comes_back_is_asked_for_the_rest(prefect_server, messages
     assert 4 <= known <= 5  # one may be on its way when the server dies
     assert answers.count("from the second") == 20 - known == len(second.requests)
     assert runs == places
+
+
+def test_a_task_whose_worker_died_is_run_again(stack, tmp_path):  # noqa: ARG001
+    from prefect import flow
+
+    from tasks.durable import durable, in_store
+
+    begun, runs = tmp_path / "begun", []
+
+    def dies_once(progress):  # noqa: ARG001 - nested, so that Ray sends its code
+        if not begun.exists():
+            begun.touch()
+            os._exit(1)
+        return "done"
+
+    @durable("dies-once", content=list)
+    def step() -> str:
+        runs.append("begun")
+        return jobs.run(dies_once, cluster=Cluster(num_cpus=2))
+
+    @flow
+    def main() -> str:
+        return in_store(step, str(tmp_path))()
+
+    assert main() == "done"
+    assert len(runs) == 2

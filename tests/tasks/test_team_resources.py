@@ -58,3 +58,17 @@ def test_the_same_model_in_another_place_is_the_same_work() -> None:
     here = there.model_copy(update={"target_model": "/mnt/q", "embedder": "/mnt/e"})
     other = there.model_copy(update={"target_model_sha256": "3"})
     assert here.content() == there.content() != other.content()
+
+
+def test_the_precision_matters_where_the_model_is_loaded() -> None:
+    one = TeamContext(
+        seed=0,
+        target_model="q",
+        target_model_sha256="1",
+        embedder="e",
+        embedder_sha256="2",
+        precision="float32",
+    )
+    other = one.model_copy(update={"precision": "bfloat16"})
+    assert one.content(needs_model=False) == other.content(needs_model=False)
+    assert one.content(needs_model=True) != other.content(needs_model=True)

@@ -108,5 +108,6 @@ class GradientInfluence(ScoredSelection[GradientInfluenceParams]):
             steps=self.params.warmup_steps,
             learning_rate=self.params.learning_rate,
             max_length=self.params.max_length,
+            dtype=context.precision,
             seed=context.seed,
         )

@@ -91,7 +91,7 @@ def answer_nll_of(records: list[Record], context: Context, max_length: int, *, p
     result = np.full(len(records), np.nan)
     if readable := [i for i, e in enumerate(examples) if e is not None]:
         result[readable] = answer_nll(
-            load_model(Training(model=context.target_model)),
+            load_model(Training(model=context.target_model, dtype=context.precision)),
             [e for e in examples if e is not None],
             tokenizer.pad_token_id,
             progress=reporting(context, "score"),

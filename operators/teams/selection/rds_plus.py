@@ -33,7 +33,7 @@ class RDSPlus(SelectionOperator[ModelParams]):
         tokenizer = load_tokenizer(context.target_model)
         aims = aims_of(self, context, tokenizer)
         found = readable(records, tokenizer, self.params.max_length)
-        model = load_model(Training(model=context.target_model))
+        model = load_model(Training(model=context.target_model, dtype=context.precision))
         targets = pooled_states(model, aims.examples, tokenizer.pad_token_id)
         states = pooled_states(
             model, found.examples, tokenizer.pad_token_id, progress=reporting(context, "hidden states")

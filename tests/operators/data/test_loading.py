@@ -9,9 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from operators.data.containers import Container
 from operators.data.loading import SAMPLE, describe, load, quarantine_lines, write_quarantine
+from operators.data.table_readers import ParquetReader
 from operators.data.writers import write
 from operators.errors import DataError
 
@@ -496,3 +500,12 @@ def test_too_many_bad_rows_stop_the_load_and_are_explained(tmp_path: Path) -> No
     assert SECRET not in str(error.value)
     assert [json.loads(x)["row"] for x in target.read_text().splitlines()] == [2, 3]
     assert len(load(path, max_bad_share=0.7).records) == 1
+
+
+def test_large_rows_of_parquet_are_read_few_at_a_time(tmp_path: Path) -> None:
+    answers = [f"{i} " + "word " * 200_000 for i in range(150)]
+    pq.write_table(pa.table({"question": ["q"] * 150, "answer": answers}), tmp_path / "x.parquet")
+    reader = ParquetReader(str(tmp_path / "x.parquet"), Container(kind="parquet"), 1 << 25)
+    read = [table.num_rows for table in reader.tables()]
+    assert (sum(read), max(read)) == (150, read[0])
+    assert 30 < max(read) < 80

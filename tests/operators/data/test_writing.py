@@ -136,6 +136,16 @@ def test_nulls_around_other_types_survive(kind: pa.DataType, values: list[Any], 
     assert after.to_pylist() == before.to_pylist()
 
 
+def test_marks_of_operators_fit_a_column_that_was_empty_or_came_from_a_csv(tmp_path: Path) -> None:
+    columns = {"generated_by": pa.nulls(1), "rewritten_by": ['["one"]']}
+    loaded = parquet(tmp_path / "x.parquet", pa.table({"question": ["q"], "answer": ["a"], **columns}))
+    rewritten = replace(loaded.records[0], meta={**loaded.records[0].meta, "rewritten_by": ["one", "two"]})
+    write([rewritten, NEW], str(tmp_path / "out.parquet"), loaded.source)
+    written = pq.read_table(tmp_path / "out.parquet").to_pydict()
+    assert written["generated_by"] == [None, "new_pairs"]
+    assert written["rewritten_by"] == ['["one", "two"]', None]
+
+
 def test_the_type_that_a_value_does_not_fit_is_named(tmp_path: Path) -> None:
     kind = pa.struct([("at", pa.timestamp("us"))])
     table = pa.table({"question": ["q"], "answer": ["a"], "x": pa.array([{"at": MOMENT}], kind)})
@@ -223,6 +233,11 @@ def test_a_name_that_promises_another_kind_of_file_is_refused(source: str, outpu
 def test_a_name_of_the_same_kind_is_fine(tmp_path: Path) -> None:
     for output, source in (("o.ndjson", "i.jsonl"), ("s3.b/O.JSONL.gz", "a.jsonl.gz"), ("o.pq", "i.parquet")):
         refuse_other_kind(output, source)
+    with pytest.raises(
+        ConfigError, match=r"datasets\.save_to_disk did not write this directory; .* set scale_out"
+    ):
+        refuse_other_kind(str(tmp_path / "o.v2"), str(tmp_path))
+    (tmp_path / "state.json").write_text("{}")
     refuse_other_kind(str(tmp_path / "o.v2"), str(tmp_path))
     with pytest.raises(ConfigError, match="is a directory; choose a name without a suffix"):
         refuse_other_kind(str(tmp_path / "o.jsonl"), str(tmp_path))

@@ -55,11 +55,11 @@ def test_a_listing_holds_settled_data_files_only(tmp_path: Path) -> None:
 
 def test_a_name_that_is_not_utf8_is_passed_over_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     wanted = put(tmp_path / "a.jsonl")
-    for name in (b"L\xe4nge.jsonl", b"L\xe4nge.txt"):
+    for name in (b"L\xe4nge.jsonl", b"L\xe4nge.txt", b"zip::a.jsonl"):
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("x")
     assert list_uploads(str(tmp_path), settled=0) == [wanted]
-    (told,) = caplog.messages
-    assert told == rf"{tmp_path}/L\udce4nge.jsonl: the name is not UTF-8 or too long: rename the file"
+    why = "the name is not UTF-8, too long or has '::': rename the file"
+    assert caplog.messages == [rf"{tmp_path}/L\udce4nge.jsonl: {why}", f"{tmp_path}/zip::a.jsonl: {why}"]
 
 
 def test_of_two_that_ask_on_an_object_store_one_is_first() -> None:
@@ -199,6 +199,9 @@ def test_the_ledger_of_one_upload(tmp_path: Path) -> None:
     assert ledger.entry(upload) == entry
     assert ledger.entry(other) == ledger.entries()[str(other.id)]
     assert [w.upload for w in ledger.waiting()] == [other]
+    assert ledger.lease(other, "run").acquire()
+    ledger.wait(Waiting(upload=other, data_set="d", search_run="r"))
+    assert ledger.entry(other).claims == 0, "a run that led to a search has not died"
     ledger.take_back(upload, 2)
     assert ledger.entries()[str(upload.id)].asked == 1
 

@@ -112,6 +112,27 @@ def test_a_judge_that_is_down_is_an_error_and_not_a_tie(messages_peer, questions
         judge(client(peer), questions, ["a"] * 30, ["b"] * 30, SETTINGS)
 
 
+def test_requests_that_are_lost_add_up_over_small_batches(messages_peer, questions):
+    def behave(body, _before):
+        text = body["messages"][0]["content"]
+        return failure(500) if text.index("mine") < text.index("theirs") else message('{"better": "first"}')
+
+    settings = Judging(method="pairwise", batch=1)
+    with pytest.raises(EndpointError, match="no answer to 2 of 4 requests"):
+        judge(client(messages_peer(behave)), questions, ["mine"] * 30, ["theirs"] * 30, settings)
+
+
+def test_a_pair_of_which_one_order_is_lost_is_a_tie(messages_peer, questions):
+    def behave(body, before):
+        text = body["messages"][0]["content"]
+        lost = questions[3].question in text and text.index("mine") < text.index("theirs")
+        return failure(500) if lost else judge_peers.judging(judge_peers.always_first)(body, before)
+
+    outcomes, details = judge(client(messages_peer(behave)), questions, ["mine"] * 30, ["theirs"] * 30, SETTINGS)
+    assert outcomes == [0.0] * 30  # the order that was answered alone would say that "theirs" is better
+    assert details.invalid_rate == pytest.approx(1 / 60)
+
+
 def test_a_server_without_probabilities_is_refused_with_the_way_out(messages_peer, questions):
     def behave(_body, _before):
         plain = {"choices": [{"message": {"content": "A"}, "logprobs": None}], "usage": {}}

@@ -37,10 +37,15 @@ def listing() -> Iterator[Callable[..., str]]:
         threading.Thread(target=servers[-1].serve_forever, args=(0.02,), daemon=True).start()
         return f"http://127.0.0.1:{servers[-1].server_port}"
 
+    def stop() -> None:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+        servers.clear()
+
+    start.stop = stop  # type: ignore[attr-defined]
     yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    stop()
 
 
 def test_two_models_under_one_name_are_two(listing):
@@ -92,8 +97,8 @@ def test_a_server_that_does_not_say_now_is_what_it_last_was(listing, monkeypatch
 def test_a_server_that_is_away_is_what_it_last_was(listing, monkeypatch):
     endpoint = Endpoint(model="judge", base_url=listing({"data": [{"id": "judge", "root": "/models/7B"}]}))
     found = identity(endpoint)
+    listing.stop()
     monkeypatch.setattr(module, "_told", {})
-    monkeypatch.setattr(module, "_ask", lambda _endpoint: None)
     assert identity(endpoint) == found == "judge: /models/7B"
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import logging
 import os
@@ -71,6 +72,16 @@ def test_what_a_private_server_gets(messages_peer, monkeypatch):
     assert "the-owners-claude-key" not in json.dumps(peer.headers)
     client(peer, endpoint={"api_key_env": "REWRITER_KEY"}).complete([Request(prompt="q")])
     assert peer.headers[-1]["authorization"] == "Bearer its-own-key"
+
+
+def test_no_proxy_sees_what_a_private_server_is_asked(messages_peer, monkeypatch):
+    proxy = messages_peer(echo)
+    monkeypatch.setenv("HTTP_PROXY", proxy.base_url)
+    for host, seen in (("gpu-box", 0), ("vllm.hospital.lan", 0), ("models.example.org", 1)):
+        llm = LLMClient(Endpoint(model="m", base_url=f"http://{host}:8000", retries=0, timeout=5))
+        with contextlib.suppress(EndpointError):  # no server has the first two names
+            llm.complete([Request(prompt="p")])
+        assert len(proxy.requests) == seen
 
 
 def test_examples_are_turns_before_the_prompt(messages_peer):
@@ -219,11 +230,12 @@ time.sleep(60)
     with pytest.raises(EndpointError, match=r"the rewriter endpoint 127.0.0.1 is down"):
         llm.complete(asks(20))
     assert server.wait(10) == 1
-    assert RequestCache(tmp_path).entries() == answered
+    known = RequestCache(tmp_path).entries()
+    assert answered - 1 <= known <= answered  # one may be on its way when the server dies
     second = messages_peer(echo)
     llm = client(second, cache=RequestCache(tmp_path))
     assert [a.text for a in llm.complete(asks(20))] == [r.prompt.upper() for r in asks(20)]
-    assert (llm.usage.requests, llm.usage.cache_hits) == (20 - answered, answered)
+    assert (llm.usage.requests, llm.usage.cache_hits) == (20 - known, known)
 
 
 def test_requests_are_taken_no_further_ahead_than_needed(messages_peer):

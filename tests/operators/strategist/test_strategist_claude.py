@@ -160,6 +160,14 @@ def test_a_failing_endpoint_does_not_end_the_search(messages_server, view, statu
     assert "CANARY-server" not in caplog.text + proposal.model_dump_json()
 
 
+def test_an_answer_in_part_counts_where_the_second_is_lost(messages_server, view) -> None:
+    messages_server.answers = [says("cleaning", "cleaning"), 500]
+    proposal = ClaudeStrategist(messages_server.client()).propose(view(), 2)
+    assert (proposal.source, proposal.strategies[0]) == ("claude", (Team.CLEANING,))
+    assert proposal.fallbacks == ("repeated_strategy", "topped_up")
+    assert len(proposal.transcript) == 1
+
+
 def test_a_request_too_long_is_repeated_with_less_room(messages_server, view) -> None:
     messages_server.answers = [400, says("cleaning", "selection")]
     proposal = ClaudeStrategist(messages_server.client(), max_tokens=1024).propose(view(), 2)

@@ -7,8 +7,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from operators.results import DataCounts, JudgeDetails, Trial
-from operators.strategist.prompt import system_prompt, user_prompt
+from operators.strategist.posterior import posterior
+from operators.strategist.prompt import schema, system_prompt, user_prompt
 from operators.strategist.space import Team, all_strategies, strategy
+from operators.strategist.surrogate import expected_best
 from operators.strategist.view import AgentView, Counts, Remaining, Tried, agent_view
 
 CANARY = "CANARY-7f3a"
@@ -188,6 +190,11 @@ def test_what_a_race_stopped_has_no_score_beside_those_that_a_judge_gave(trial) 
     by_likelihood = agent_view(**told, trials=trials)
     assert [t.strategy for t in by_likelihood.history] == [t.strategy for t in trials]
     assert {e.team for e in by_likelihood.effects} == {Team.CLEANING}, "its score is not of the same training"
+    assert [t.stopped for t in by_likelihood.history] == [False, True]
+    assert by_likelihood.best == by_likelihood.history[0], "what cannot be adopted is not the best"
+    assert expected_best(posterior(by_likelihood), by_likelihood) == (Team.CLEANING,)
+    assert schema(by_likelihood, 1, 1024)["properties"]["best"]["enum"] == ["cleaning"]
+    assert "selection (stopped early, cannot be the best)" in user_prompt(by_likelihood, 1)
     details = JudgeDetails.model_construct()
     read = trials[0].comparison.model_copy(update={"details": details})
     trials[0] = trials[0].model_copy(update={"comparison": read})
