@@ -65,7 +65,7 @@ def map_each(
         _worker(access_in_use()),
         num_cpus=num_cpus,
         compute=ray.data.TaskPoolStrategy(size=workers),
-        max_retries=0,
+        max_retries=0,  # Ray 2.64 will have another way: this one is deprecated, and the only one in 2.60
     )
     try:
         for row in done.iter_rows():

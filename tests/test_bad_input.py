@@ -239,7 +239,7 @@ def test_once_the_rewriter_answers_the_search_goes_on(folder: Path, messages_pee
     changes = {"name": "mended", "teams": LLM_TEAM, "endpoints": {"rewriter": endpoint(peer.base_url)}}
     failed = search(folder, **changes)
     assert failed.code == 1
-    assert re.search("rewriter.*(server_error|got no answer)", failed.error), failed.error
+    assert "got no answer; see the log of the rewriter's server" in failed.error
     peer.behaviour = written("written")
     done = search(folder, **changes)
     assert done.code == 0, done.err

@@ -90,5 +90,5 @@ def test_judging_ends_where_the_matter_is_settled(
     assert found.details is not None
     assert found.details.settled == settled
     assert found.details.questions == len(QUESTIONS)
-    assert len(peer.requests) == 2 * found.n
+    assert found.details.calls == 2 * found.n
     assert found.n == len(QUESTIONS) if settled is None else found.n <= len(QUESTIONS) // 2

@@ -449,7 +449,8 @@ def test_a_rejection_ends_the_waiting_for_that_search_alone(place: Path) -> None
     uploads = {n: put(place, f"{n}.jsonl", as_lines(records(5, i))) for i, n in enumerate(("med-1", "med-2"))}
     for name, upload in uploads.items():
         assert ledger.mark_asked(upload, 1)
-        ledger.wait(Waiting(upload=upload, data_set="med", search_run=search, search=name))
+        # The data set has an approved recipe already, from which these records differ.
+        ledger.wait(Waiting(upload=upload, data_set="med", search_run=search, search=name, decisions=1))
     reject(store, "med", str(place / "runs" / "med-1"), by="Ada")
     watch(place)
     assert end(place, uploads["med-1"]).status == "failed"

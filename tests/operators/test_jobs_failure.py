@@ -53,7 +53,7 @@ def test_a_worker_without_the_code_is_not_called_dead(monkeypatch):
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(("asked", "says"), [({"num_gpus": 3}, "3 GPUs of "), ({"num_cpus": 999}, "999 CPUs of ")])
 def test_what_this_machine_has_not_is_not_waited_for(asked, says):
-    with pytest.raises(ConfigError, match=rf"the Ray job work asks for {says}.* lower training\.num_cpus"):
+    with pytest.raises(ConfigError, match=rf"the Ray job work asks for {says}.* lower num_cpus or num_gpus"):
         jobs.run(work, cluster=HERE, **asked)
 
 
