@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -99,11 +98,8 @@ def process_in_files(
 def _alone(output: str) -> Iterator[None]:
     """No other run writes to the directory meanwhile. One that has died holds it for some seconds more."""
     lease = Lease(posixpath.join(output, "_writing"), str(flow_run.id), HELD)
-    until = time.monotonic() + 2 * HELD
-    while not lease.acquire():
-        if time.monotonic() > until:
-            raise ConfigError(f"{output}: another run writes there: wait for its end, or give another output")
-        time.sleep(1)
+    if not lease.wait(2 * HELD):
+        raise ConfigError(f"{output}: another run writes there: wait for its end, or give another output")
     with lease.renewed():
         yield
 

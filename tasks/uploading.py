@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-import time
 
 from prefect import task
 
@@ -47,8 +46,7 @@ def hand_over(upload: Upload, made: str, output: str, store: str, run: str) -> N
     an object do it one after the other: else one could look, and write when the other has written.
     """
     lease = Lease(posixpath.join(store, "handing-over", digest(output)[:32]), run)
-    while not lease.acquire():
-        time.sleep(0.2)  # no longer than another copies, or than the lease of one that has died
+    lease.wait()  # no longer than another copies, or than the lease of one that has died
     with lease.renewed():
         _put_in_place(upload, made, output)
 

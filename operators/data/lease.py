@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import posixpath
 import threading
 import time
@@ -52,6 +53,15 @@ class Lease:
         if not create_once(self._path(number), self._content(number)):
             return False
         self.number = number
+        return True
+
+    def wait(self, seconds: float = math.inf) -> bool:
+        """Takes the lease as soon as nobody holds it; False where that is not within `seconds`."""
+        until = time.monotonic() + seconds
+        while not self.acquire():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.2)
         return True
 
     @property
