@@ -15,14 +15,13 @@ def opening(store: str, questions: str, candidate: str) -> int:
     """The number of a candidate, from 1, among those that the questions were opened for. It is kept: a verdict
     that is repeated has the number that it had. `questions` and `candidate` are digests."""
     folder = posixpath.join(store, "openings", questions)
-    for number, before in enumerate(_candidates(folder), start=1):
-        if before == candidate:
-            return number
-    number = len(_candidates(folder)) + 1
+    before = _candidates(folder)
+    if candidate in before:
+        return before.index(candidate) + 1
+    number = len(before) + 1
     kept = json.dumps({"candidate": candidate, "at": datetime.now(UTC).isoformat()}).encode()
-    while not create_once(
-        posixpath.join(folder, f"{number:05d}.json"), kept
-    ):  # another search's, at the same time
+    # Another search may open them for a candidate of its own at the same time.
+    while not create_once(posixpath.join(folder, f"{number:05d}.json"), kept):
         number += 1
     return number
 
